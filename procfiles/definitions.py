@@ -5,7 +5,7 @@ import posixpath
 from portweave import errors
 from portweave.encoding.host_labels import instance_host
 from portweave.procfiles.expand import FIELDS, placeholders, split
-from portweave.procfiles.issues import Issues, nearest
+from portweave.procfiles.issues import Issues, Spot, nearest
 from portweave.procfiles.model import (
     Definitions,
     Dependency,
@@ -29,6 +29,7 @@ def build(
     processes: "tuple[Process, ...] | None",
     procfile_path: str = "",
     shown: dict[str, str] | None = None,
+    texts: dict[str, str] | None = None,
 ) -> Definitions:
     """Build the definitions from the files of one folder.
 
@@ -37,6 +38,7 @@ def build(
         processes: The processes of the Procfile; None where there is none.
         procfile_path: The Procfile, absolute.
         shown: File to its path as messages show it.
+        texts: File to its text, for messages.
 
     Raises:
         DefinitionsInvalidError: It has all problems of the first failing step. The steps are:
@@ -56,21 +58,14 @@ def build(
         for keys, origin in document.duplicates:
             issues.add(keys, "duplicate key", origin=origin)
         _check_text(document.value, issues)
-        issues.raise_found(document, shown)
+        issues.raise_found(document, shown, texts)
         names = [process.name for process in processes or ()]
         said = shape.read(document, issues, processes=names)
-        issues.raise_found(document, shown)
+        issues.raise_found(document, shown, texts)
         project_name, env_files, drafts = said.project_name, said.env_files, said.drafts
         hooks, worktree = said.hooks, said.worktree
     elif not processes:
-        raise errors.DefinitionsInvalidError(
-            "services: services must contain at least one entry",
-            hint=f"{shown.get(procfile_path, procfile_path)}:1:1: add lines as web: npm start",
-            file=procfile_path,
-            line=1,
-            column=1,
-            path="services",
-        )
+        raise _without_services(procfile_path, shown.get(procfile_path, procfile_path))
     portless = {draft.service.name for draft in drafts if not draft.port}
     services = {draft.service.name: draft.service for draft in drafts}
     from_procfile = {process.name for process in processes or ()} - services.keys()
@@ -84,7 +79,7 @@ def build(
     _check_hostnames(services, from_procfile, issues)
     _check_hooks(hooks, services, portless, issues)
     _check_cycles(services, issues)
-    issues.raise_found(document, shown)
+    issues.raise_found(document, shown, texts)
     for service in services.values():
         _wait_for_oneshots(service, services)
     paths = [document.path] if document is not None else []
@@ -98,6 +93,22 @@ def build(
         hooks=hooks,
         worktree=worktree,
     )
+
+
+def _without_services(path: str, shown: str) -> "errors.DefinitionsInvalidError":
+    from portweave.errors.problem import Problem
+
+    error = errors.DefinitionsInvalidError(
+        "services: services must contain at least one entry",
+        hint=f"{shown}:1:1: add lines as web: npm start",
+        file=path,
+        line=1,
+        column=1,
+        path="services",
+    )
+    hint = "add a line for each service:\nweb: npm start\napi: python3 app.py"
+    error.problems = (Problem("no service is defined", shown, 1, 1, hint=hint),)
+    return error
 
 
 def _check_text(root: Value, issues: Issues) -> None:
@@ -181,21 +192,24 @@ def _check_template(
     for name in placeholders(template, escapes=escapes):
         if name == "namespace":
             continue
+        spot = Spot(word=f"${{{name}}}")
         if name.startswith("pw:"):
             field = name[3:]
             if field not in FIELDS:
                 near = nearest(field, FIELDS)
                 hint = f"did you mean ${{pw:{near}}}?" if near else f"there are {', '.join(FIELDS)}"
                 message = f'template references unknown metadata field "{field}"'
-                issues.add(keys, message, hint)
+                issues.add(keys, message, hint, spot=spot)
         elif name not in services:
             near = issues.nearest(name, list(services))
             hint = f"did you mean ${{{near}}}?" if near else ""
             if not near and escapes:
                 hint = f"only ports are put in; for the text itself write $${{{name}}}"
-            issues.add(keys, f'template references unknown service "{name}"', hint)
+            message = f'template references unknown service "{name}"'
+            issues.add(keys, message, hint, spot=spot)
         elif name in portless:
-            issues.add(keys, f'template references the service "{name}", which has no port')
+            message = f'template references the service "{name}", which has no port'
+            issues.add(keys, message, spot=spot)
 
 
 def _check_templates(
@@ -260,9 +274,11 @@ def _check_dependencies(service: Service, services: dict[str, Service], issues: 
         target = services.get(dependency.name)
         if target is None:
             hint = issues.meant(dependency.name, list(services))
-            issues.add(keys[:3], f'unknown service "{dependency.name}"', hint)
+            message = f'unknown service "{dependency.name}"'
+            issues.add(keys[:3], message, hint, spot=Spot(keys, of_key=True))
         elif target.command is None and service.command is not None:
-            issues.add(keys[:3], f'the service "{dependency.name}" has no command to start')
+            message = f'the service "{dependency.name}" has no command to start'
+            issues.add(keys[:3], message, spot=Spot(keys, of_key=True))
 
 
 def _check_hostnames(services: dict[str, Service], from_procfile: set[str], issues: Issues) -> None:

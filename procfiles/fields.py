@@ -6,6 +6,12 @@ from portweave.procfiles.issues import Issues, nearest
 from portweave.procfiles.model import Service
 from portweave.procfiles.tree import Keys, Number, Value, camel_case, snake_case, type_name
 
+# Words of YAML 1.1 and other tools.
+_BOOLEANS = {
+    **dict.fromkeys(("yes", "y", "on", "true", "1"), "true"),
+    **dict.fromkeys(("no", "n", "off", "false", "0"), "false"),
+}
+
 
 class Draft:
     """A service that is being read.
@@ -136,7 +142,8 @@ def boolean_of(value: Value, keys: Keys, issues: Issues) -> bool:
     """A boolean; False, and an issue, for any other value."""
     if isinstance(value, bool):
         return value
-    issues.add(keys, wrong_type("boolean", value))
+    meant = _BOOLEANS.get(value.lower()) if isinstance(value, str) else None
+    issues.add(keys, wrong_type("boolean", value), f"did you mean {meant}?" if meant else "")
     return False
 
 

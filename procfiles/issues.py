@@ -1,12 +1,35 @@
 """Pure. Collect the problems of definition files and raise them as one error."""
 
+import posixpath
+
 from portweave import errors
 from portweave.errors import shortened
 from portweave.procfiles.model import Origin
 from portweave.procfiles.tree import Document, Keys, dotted
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from portweave.errors.problem import Problem
+
 # The most problems with a suggestion, and the most names in a hint: you read no more.
 _MOST_EXPLAINED = 10
+
+
+class Spot:
+    """What a terminal marks for a problem, where it is not the plain value.
+
+    Attributes:
+        keys: The path of the value; None for the path of the note.
+        of_key: Whether it is the key.
+        word: The part of the value.
+    """
+
+    __slots__ = ("keys", "of_key", "word")
+
+    def __init__(self, keys: Keys | None = None, *, of_key: bool = False, word: str = "") -> None:
+        self.keys = keys
+        self.of_key = of_key
+        self.word = word
 
 
 class Issue:
@@ -17,9 +40,10 @@ class Issue:
         message: npm portweave's text where it has the same check.
         notes: The path of each place, and a hint for it ("" for none).
         origin: The place, where it is not in the document.
+        spot: What a terminal marks.
     """
 
-    __slots__ = ("keys", "message", "notes", "origin")
+    __slots__ = ("keys", "message", "notes", "origin", "spot")
 
     def __init__(
         self,
@@ -27,11 +51,13 @@ class Issue:
         message: str,
         notes: tuple[tuple[Keys, str], ...],
         origin: Origin | None = None,
+        spot: "Spot | None" = None,
     ) -> None:
         self.keys = keys
         self.message = message
         self.notes = notes
         self.origin = origin
+        self.spot = spot or Spot()
 
 
 class Issues:
@@ -50,6 +76,7 @@ class Issues:
         *,
         notes: tuple[tuple[Keys, str], ...] = (),
         origin: Origin | None = None,
+        spot: Spot | None = None,
     ) -> None:
         """Add a problem.
 
@@ -59,8 +86,9 @@ class Issues:
             hint: What to do about it; "" for nothing.
             notes: Paths and hints in place of `keys` and `hint`, where it has several places.
             origin: The place, where it is not in the document.
+            spot: What a terminal marks.
         """
-        self.found.append(Issue(keys, message, notes or ((keys, hint),), origin))
+        self.found.append(Issue(keys, message, notes or ((keys, hint),), origin, spot))
 
     def nearest(self, word: str, known: list[str]) -> str | None:
         """The known name nearest to a word, only for the first problems: the search is slow.
@@ -84,12 +112,18 @@ class Issues:
         more = f" and {len(known) - _MOST_EXPLAINED} more" if len(known) > _MOST_EXPLAINED else ""
         return f"there are {', '.join(known[:_MOST_EXPLAINED])}{more}"
 
-    def raise_found(self, document: Document | None, shown: dict[str, str]) -> None:
+    def raise_found(
+        self,
+        document: Document | None,
+        shown: dict[str, str],
+        texts: dict[str, str] | None = None,
+    ) -> None:
         """Raise one error for all problems found so far; return where there are none.
 
         Args:
             document: The document of the issues without an origin.
             shown: File to its path as messages show it.
+            texts: File to its text, for the lines that a terminal shows.
 
         Raises:
             DefinitionsInvalidError: It has a line `<path>: <message>` for each issue, and a hint
@@ -115,12 +149,123 @@ class Issues:
                         }
                     )
         first = {key: value for key, value in details[0].items() if key != "message"}
-        raise errors.DefinitionsInvalidError(
+        error = errors.DefinitionsInvalidError(
             "\n".join(f"{dotted(issue.keys)}: {issue.message}" for issue in self.found),
             hint=tuple(hints),
             **first,
             issues=details,
         )
+        error.problems = _problems(self.found, document, shown, texts or {})
+        raise error
+
+
+def _problems(
+    issues: list[Issue], document: Document | None, shown: dict[str, str], texts: dict[str, str]
+) -> "tuple[Problem, ...]":
+    """The problems as a terminal shows them, in the order of the files.
+
+    Args:
+        issues: The problems.
+        document: The document of the issues without an origin.
+        shown: File to its path as messages show it.
+        texts: File to its text.
+    """
+    if document is not None and (whole := _compose_problem(document, shown, texts)):
+        return (whole,)
+    lacks_services = any(_lacks_services(issue) for issue in issues)
+    is_misspelt = any(
+        hint == "did you mean services?" for issue in issues for _, hint in issue.notes
+    )
+    found = [
+        _problem(issue, keys, hint, document, shown, texts)
+        for issue in issues
+        for keys, hint in issue.notes
+        # A misspelt key, or keys that belong below it, explain the missing one.
+        if not (is_misspelt and _lacks_services(issue))
+        if hint or not (lacks_services and issue.keys == () and not is_misspelt)
+    ]
+    return tuple(sorted(found, key=lambda problem: (problem.path, problem.line, problem.column)))
+
+
+def _lacks_services(issue: Issue) -> bool:
+    return issue.keys == ("services",) and issue.message.endswith("received undefined")
+
+
+def _compose_problem(
+    document: Document, shown: dict[str, str], texts: dict[str, str]
+) -> "Problem | None":
+    """The one problem of a Docker Compose file; None for any other document."""
+    from portweave.procfiles.other_tools import is_compose_file
+
+    if not is_compose_file(posixpath.basename(document.path), document.value):
+        return None
+    from portweave.errors.problem import problem_at
+
+    services = document.value["services"] if isinstance(document.value, dict) else None
+    assert isinstance(services, dict)
+    keys: Keys = next(
+        ("services", name, key)
+        for name, member in services.items()
+        if isinstance(member, dict)
+        for key in member
+        if key in ("image", "build")
+    )
+    line, column, token = document.mark(keys, of_key=True)
+    is_ours = posixpath.basename(document.path).startswith("portweave.")
+    keep = "rename it to compose.yaml" if is_ours else "leave it as it is"
+    return problem_at(
+        "this is a Docker Compose file: portweave starts commands, not images",
+        shown.get(document.path, document.path),
+        texts.get(document.path),
+        line,
+        column,
+        token=token,
+        hint=f"{keep}, and create a Procfile:\n{keys[1]}: docker compose up {keys[1]}"
+        "\nweb: npm start",
+    )
+
+
+def _problem(
+    issue: Issue,
+    keys: Keys,
+    hint: str,
+    document: Document | None,
+    shown: dict[str, str],
+    texts: dict[str, str],
+) -> "Problem":
+    """A problem as a terminal shows it.
+
+    Args:
+        issue: The problem.
+        keys: The path of the place.
+        hint: The hint for the place.
+        document: The document of an issue without an origin.
+        shown: File to its path as messages show it.
+        texts: File to its text.
+    """
+    # Imported here: only errors need them.
+    from portweave.errors.problem import problem_at
+    from portweave.procfiles.sentences import hint_for, is_about_key, sentence
+
+    of_key = issue.spot.of_key or is_about_key(keys, issue.message)
+    spot = issue.spot
+    if issue.origin is not None or document is None:
+        origin = issue.origin or Origin("")
+        path, line, column = origin.path, origin.line, origin.column
+        token = str(keys[-1]) if keys else ""
+    else:
+        path = document.path
+        line, column, token = document.mark(spot.keys or keys, of_key=of_key)
+    return problem_at(
+        sentence(issue.keys, issue.message, keys),
+        shown.get(path, path),
+        texts.get(path),
+        line,
+        column,
+        token=token,
+        word=spot.word,
+        hint=hint_for(keys, issue.message, hint),
+    )
 
 
 def nearest(word: str, known: "tuple[str, ...] | list[str]") -> str | None:

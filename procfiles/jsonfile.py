@@ -28,24 +28,37 @@ def parse(text: str, path: str, shown: str) -> Document:
     try:
         value: Value = loads(text, pairs_hook=object_of, number_hook=Number)  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
     except ValueError as error:
-        raise _not_json(error, path, shown) from error
+        raise _not_json(error, text, path, shown) from error
     duplicates = _places(text, path)[1] if has_duplicates else ()
     return Document(path, shown, value, lambda: _places(text, path)[0], duplicates)
 
 
-def _not_json(error: ValueError, path: str, shown: str) -> "errors.DefinitionsInvalidError":
+def _not_json(
+    error: ValueError, text: str, path: str, shown: str
+) -> "errors.DefinitionsInvalidError":
     what = str(getattr(error, "msg", error))
     line = getattr(error, "lineno", None)
     column = getattr(error, "colno", None)
-    if line is None or column is None:
+    position = getattr(error, "pos", None)
+    if line is None or column is None or position is None:
         return errors.DefinitionsInvalidError(f"failed to parse JSON at {path}: {what}", file=path)
-    return errors.DefinitionsInvalidError(
+    # Imported here: only errors need them.
+    from portweave.errors.problem import problem_at
+    from portweave.procfiles.syntax import json_problem
+
+    sentence, at, hint = json_problem(text, position, what)
+    place = f"{shown}:{line}:{column}"
+    found = errors.DefinitionsInvalidError(
         f"failed to parse JSON at {path}: {what} (line {line} column {column})",
-        hint=f"{shown}:{line}:{column}",
+        hint=f"{place}: {hint}".replace("\n", " ") if hint else place,
         file=path,
         line=line,
         column=column,
     )
+    marked_line = text.count("\n", 0, at) + 1
+    marked_column = at - text.rfind("\n", 0, at)
+    found.problems = (problem_at(sentence, shown, text, marked_line, marked_column, hint=hint),)
+    return found
 
 
 def _places(text: str, path: str) -> tuple[Node, tuple[tuple[Keys, Origin], ...]]:
@@ -94,6 +107,7 @@ def _places(text: str, path: str) -> tuple[Node, tuple[tuple[Keys, Origin], ...]
         else:
             assert isinstance(parent.value, dict)
             assert key is not None
+            # `node.start` stays where the value is.
             step, node.line, node.column = key
             parent.value[step] = node
             key = None

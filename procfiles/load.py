@@ -54,9 +54,10 @@ def load(cwd: str, top: str | None, explicit: str | None) -> Definitions:
     if explicit is not None:
         path = os.path.normpath(os.path.join(cwd, explicit))
         if not os.path.exists(path):
-            raise errors.DefinitionsMissingError(
-                path, hint="-f and --config name a definition file"
-            )
+            hint = "-f and --config name a definition file"
+            missing = errors.DefinitionsMissingError(path, hint=hint)
+            missing.told = (f"there is no file {explicit}", hint)
+            raise missing
         if _is_procfile(path):
             return _build(cwd, None, path)
         return _build(cwd, path, None)
@@ -190,7 +191,11 @@ def _variables(path: str, *, required: bool) -> str:
         return data.decode().removeprefix(_BYTE_ORDER_MARK)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise errors.DotenvError(path, line, "not UTF-8", hint="save the file as UTF-8") from None
+        start = data.rfind(b"\n", 0, error.start) + 1
+        column = len(data[start : error.start].decode()) + 1
+        raise errors.DotenvError(
+            path, line, "not UTF-8", hint="save the file as UTF-8", column=column
+        ) from None
 
 
 def unread_lines(path: str, unread: "Sequence[int]") -> list[str]:
@@ -209,13 +214,54 @@ def unread_lines(path: str, unread: "Sequence[int]") -> list[str]:
 
 
 def _missing(cwd: str, last: str) -> "errors.DefinitionsMissingError":
+    from portweave.procfiles.other_tools import advise
+
     looked = f"looked for {', '.join((*DOCUMENTS, *PROCFILES))} in {cwd}"
     if last != cwd:
         looked += f" and the folders above it, up to {last}"
-    return errors.DefinitionsMissingError(
+    advice = advise(_names_in(cwd), _package_scripts(cwd), _make_targets(cwd))
+    example = f": {', '.join(advice.lines)}" if advice.lines else ""
+    error = errors.DefinitionsMissingError(
         os.path.join(cwd, DOCUMENTS[0]),
-        hint=(looked, "portweave run --count N -- COMMAND needs none"),
+        hint=(looked, advice.text + example, "portweave run --count N -- COMMAND needs none"),
     )
+    colon = ":" if advice.lines else ""
+    error.told = (
+        "no Procfile or portweave.yaml here or above",
+        "\n".join((advice.text + colon, *advice.lines)),
+    )
+    return error
+
+
+def _names_in(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
+def _package_scripts(folder: str) -> dict[str, object]:
+    """The scripts of a package.json; empty where there is none that can be read."""
+    import json
+
+    from portweave.encoding.json_write import is_object
+
+    try:
+        value: object = json.loads(_read(os.path.join(folder, "package.json")))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    scripts = value.get("scripts") if is_object(value) else None
+    return dict(scripts) if is_object(scripts) else {}
+
+
+def _make_targets(folder: str) -> list[str]:
+    """The targets of a Makefile; empty where there is none that can be read."""
+    try:
+        lines = _read(os.path.join(folder, "Makefile")).decode(errors="replace").split("\n")
+    except OSError:
+        return []
+    heads = [line.partition(":")[0] for line in lines if ":" in line and not line[:1].isspace()]
+    return [word for head in heads for word in head.split()]
 
 
 def _is_procfile(path: str) -> bool:
@@ -225,32 +271,35 @@ def _is_procfile(path: str) -> bool:
 
 def _build(cwd: str, document_path: str | None, procfile_path: str | None) -> Definitions:
     shown: dict[str, str] = {}
+    texts: dict[str, str] = {}
     document: Document | None = None
     processes: tuple[Process, ...] | None = None
     if document_path is not None:
         shown[document_path] = _shown(document_path, cwd)
-        document = _document(document_path, shown[document_path])
+        document = _document(document_path, shown[document_path], texts)
     if procfile_path is not None:
         from portweave.procfiles import procfile
 
         shown[procfile_path] = _shown(procfile_path, cwd)
-        text = _text(procfile_path, "a Procfile", shown[procfile_path])
+        texts[procfile_path] = text = _text(procfile_path, "a Procfile", shown[procfile_path])
         processes = procfile.parse(text, procfile_path, shown[procfile_path])
-    return definitions.build(document, processes, procfile_path or "", shown)
+    return definitions.build(document, processes, procfile_path or "", shown, texts)
 
 
 def _shown(path: str, cwd: str) -> str:
     return path.removeprefix(cwd.rstrip("/") + "/")
 
 
-def _document(path: str, shown: str) -> "Document":
+def _document(path: str, shown: str, texts: dict[str, str]) -> "Document":
     if path.lower().endswith((".yaml", ".yml")):
         from portweave.procfiles import yamlfile
 
-        return yamlfile.parse(_text(path, "YAML", shown), path, shown)
+        texts[path] = _text(path, "YAML", shown)
+        return yamlfile.parse(texts[path], path, shown)
     from portweave.procfiles import jsonfile
 
-    return jsonfile.parse(_text(path, "JSON", shown), path, shown)
+    texts[path] = _text(path, "JSON", shown)
+    return jsonfile.parse(texts[path], path, shown)
 
 
 def _text(path: str, kind: str, shown: str) -> str:
@@ -269,14 +318,22 @@ def _text(path: str, kind: str, shown: str) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         column = error.start - (data.rfind(b"\n", 0, error.start) + 1) + 1
-        raise errors.DefinitionsInvalidError(
+        invalid = errors.DefinitionsInvalidError(
             f"failed to parse {kind} at {path}: byte 0x{data[error.start]:02x} is not UTF-8"
             f" (line {line} column {column})",
             hint=f"{shown}:{line}:{column}: save the file as UTF-8",
             file=path,
             line=line,
             column=column,
-        ) from None
+        )
+        from portweave.errors.problem import problem_at
+
+        sentence = f"the byte 0x{data[error.start]:02x} is not UTF-8"
+        shown_text = data.decode(errors="replace")
+        invalid.problems = (
+            problem_at(sentence, shown, shown_text, line, column, hint="save the file as UTF-8"),
+        )
+        raise invalid from None
 
 
 def _read(path: str) -> bytes:

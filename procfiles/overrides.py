@@ -46,7 +46,13 @@ def read(text: str, path: str, names: "AbstractSet[str]") -> dict[str, str]:
         if assignment is None:
             if names.isdisjoint(_first_words(line)):
                 continue
-            raise DotenvError(path, number, _words(line), hint="NAME=value, or # and a comment")
+            raise DotenvError(
+                path,
+                number,
+                _words(line),
+                hint="NAME=value, or # and a comment",
+                column=lines[number - 1].index(line) + 1,
+            )
         name, value = assignment
         if value[:1] in ('"', "'"):
             end = _closing_line(lines, number, value)

@@ -14,6 +14,7 @@ ON_REQUEST = ("release", "console")
 # Those of them that are meant to end (devcenter.heroku.com, "Release Phase").
 # A failed one is not started again.
 JOBS = ("release",)
+_NO_PROCESS = 'not a comment, not blank and no "name: command"'
 
 
 class Process:
@@ -66,14 +67,44 @@ def parse(text: str, path: str, shown: str) -> tuple[Process, ...]:
             processes[name] = Process(name, command, Origin(path, number, column))
     if problems:
         number, column, _, _ = problems[0]
-        raise DefinitionsInvalidError(
+        error = DefinitionsInvalidError(
             "\n".join(f"{shown}:{number}: {what}" for number, _, what, _ in problems),
             hint=tuple(f"{shown}:{n}:{c}: {hint}" for n, c, _, hint in problems if hint),
             file=path,
             line=number,
             column=column,
         )
+        # Imported here: only errors need it.
+        from portweave.errors.problem import problem_at
+
+        error.problems = tuple(
+            problem_at(
+                "this line is not 'name: command'" if what == _NO_PROCESS else what,
+                shown,
+                text,
+                line,
+                at,
+                token=_first_word(text, line),
+                hint=_example(text, line) or hint,
+            )
+            for line, at, what, hint in problems
+        )
+        raise error
     return tuple(processes.values())
+
+
+def _first_word(text: str, number: int) -> str:
+    """What to mark on a malformed line: all up to the first colon or blank."""
+    words = text.split("\n", number)[number - 1].partition(":")[0].split()
+    return words[0] if words else ""
+
+
+def _example(text: str, number: int) -> str:
+    """A hint for a line that lacks nothing but the colon after its name."""
+    name, _, command = text.split("\n", number)[number - 1].strip(" \t\r").partition(" ")
+    if not command.strip() or ":" in name + command or not NAME.issuperset(name):
+        return ""
+    return f"did you mean {name}: {command.strip()}?"
 
 
 def _problem(name: str, colon: str, command: str) -> tuple[str, str]:
@@ -82,9 +113,9 @@ def _problem(name: str, colon: str, command: str) -> tuple[str, str]:
         return "a byte order mark", "save the file without a byte order mark"
     if not colon or not name or not NAME.issuperset(name):
         hint = "name: command, where the name has letters, digits, _ and -; or # and a comment"
-        return 'not a comment, not blank and no "name: command"', hint
+        return _NO_PROCESS, hint
     if not command:
-        return f'the process "{name}" has no command', ""
+        return f'the process "{name}" has no command', "write the command after the colon"
     if "\0" in command:
         return f'the command of "{name}" has a NUL character', ""
     if "\r" in command:

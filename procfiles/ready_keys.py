@@ -50,7 +50,10 @@ def _http(value: Value, keys: Keys, issues: Issues, ready: Ready) -> None:
         return
     is_url = text.startswith(("http://", "https://")) and text.partition("//")[2] != ""
     if not (is_url or text.startswith("/")) or any(c <= " " or c == "\x7f" for c in text):
-        issues.add(keys, "http must be a path that begins with / or a URL (http or https)")
+        is_path = bool(text) and all("!" <= letter <= "~" and letter != ":" for letter in text)
+        hint = f"did you mean /{text.lstrip('/')}?" if is_path else "as /health"
+        message = "http must be a path that begins with / or a URL (http or https)"
+        issues.add(keys, message, hint)
         return
     ready.http = text
 

@@ -134,7 +134,7 @@ def _worktree(value: Value, keys: Keys, issues: Issues, shape: Shape) -> None:
 
 def _services(value: Value, keys: Keys, issues: Issues, shape: Shape) -> None:
     if not isinstance(value, dict):
-        issues.add(keys, wrong_type("record", value))
+        issues.add(keys, wrong_type("record", value), _instead_of_list(value))
         return
     # Without any command it is a file of npm portweave's, and its rules hold throughout.
     has_commands = bool(shape.processes) or any(
@@ -150,7 +150,8 @@ def _services(value: Value, keys: Keys, issues: Issues, shape: Shape) -> None:
             hint = "a name begins with a lower-case letter and has a-z, 0-9 and - in it"
             issues.add(service_keys, "Invalid key in record", hint)
         elif not isinstance(member, dict):
-            issues.add(service_keys, wrong_type("object", member))
+            hint = f"did you mean command: {member}?" if isinstance(member, str) else ""
+            issues.add(service_keys, wrong_type("object", member), hint)
         else:
             origin = shape.document.origin(service_keys)
             draft = Draft(Service(name, origin, working_dir=shape.folder), shape.folder)
@@ -158,6 +159,16 @@ def _services(value: Value, keys: Keys, issues: Issues, shape: Shape) -> None:
             shape.drafts.append(draft)
     if not shape.drafts and not shape.processes and not (value and issues.found):
         issues.add(keys, "services must contain at least one entry")
+
+
+def _instead_of_list(value: Value) -> str:
+    """What to write instead of a list of services."""
+    if not isinstance(value, list):
+        return ""
+    first = value[0] if value else None
+    named = first.get("name") if isinstance(first, dict) else None
+    name = named if isinstance(named, str) and _is_name(named) else "web"
+    return f"begin each service with its name and a colon, as {name}:, and not with a dash"
 
 
 def _is_name(name: str) -> bool:

@@ -64,14 +64,18 @@ class Node:
         value: A value as the module describes it, but dicts and lists hold nodes.
         line: The line, from 1. The value of a key has the key's line.
         column: The column, from 1. The value of a key has the key's column.
+        start: The line and column of the value itself.
     """
 
-    __slots__ = ("column", "line", "value")
+    __slots__ = ("column", "line", "start", "value")
 
-    def __init__(self, value: NodeValue, line: int, column: int) -> None:
+    def __init__(
+        self, value: NodeValue, line: int, column: int, start: tuple[int, int] | None = None
+    ) -> None:
         self.value: NodeValue = value
         self.line = line
         self.column = column
+        self.start = start or (line, column)
 
 
 class Document:
@@ -108,22 +112,56 @@ class Document:
         """
         return Origin(self.path, find=lambda: self._position(keys))
 
+    def mark(self, keys: Keys, *, of_key: bool = False) -> tuple[int, int, str]:
+        """Line, column and text of what to mark for a problem of the value at `keys`.
+
+        It is the value where that is a plain one, else its key, or the nearest parent's key.
+
+        Args:
+            keys: The path of the value.
+            of_key: Whether the key is the problem.
+        """
+        node, found = self._find(keys)
+        value = node.value
+        key = str(found[-1]) if found and isinstance(found[-1], str) else ""
+        is_plain = not isinstance(value, (dict, list)) and value is not None
+        if len(found) < len(keys) or not is_plain or (of_key and key):
+            return node.line, node.column, key
+        return (*node.start, _written(value))
+
     def _position(self, keys: Keys) -> tuple[int, int]:
+        node, _ = self._find(keys)
+        return node.line, node.column
+
+    def _find(self, keys: Keys) -> tuple[Node, Keys]:
+        """The node at a path, or its nearest parent, and the path to it as the file writes it."""
         if self._root is None:
             # This parses the whole text again.
             self._root = self._find_root()
         node = self._root
+        way: list[str | int] = []
         for key in keys:
+            written = key
             if isinstance(node.value, dict):
-                found = node.value.get(str(key)) or node.value.get(snake_case(str(key)))
+                found = node.value.get(str(key))
+                if found is None:
+                    written = snake_case(str(key))
+                    found = node.value.get(written)
             elif isinstance(node.value, list):
                 found = _item(node.value, key)
             else:
                 found = None
             if found is None:
                 break
+            way.append(written)
             node = found
-        return node.line, node.column
+        return node, tuple(way)
+
+
+def _written(value: NodeValue) -> str:
+    if isinstance(value, Number):
+        return value.text
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _item(items: list[Node], key: str | int) -> Node | None:

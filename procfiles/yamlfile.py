@@ -55,18 +55,18 @@ def parse(text: str, path: str, shown: str) -> Document:
         for event in parsed:  # pyright: ignore
             builder.add_event(event)  # pyright: ignore
     except _RefusedError as error:
-        raise _not_yaml(path, shown, error.what, error.line, error.column, error.hint) from None
+        place = (error.line, error.column)
+        raise _not_yaml(text, path, shown, error.what, place, error.hint) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = error.problem or error.context or "not YAML"
         if "nesting depth" in what:
             # libyaml has its own limit, and reaches it first because it reads ahead.
             what = _TOO_DEEP
-        hint = (
-            "YAML is indented with blanks, not with tabs" if "tab" in what or "\\t" in what else ""
-        )
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise _not_yaml(path, shown, what, line, column, hint) from error
+        place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        first = error.context_mark
+        began = (first.line + 1, first.column + 1) if first else place
+        raise _not_yaml(text, path, shown, what, place, began=began) from error
     except (yaml.YAMLError, ValueError) as error:
         what = str(error).partition("\n")[0]
         raise errors.DefinitionsInvalidError(
@@ -77,16 +77,43 @@ def parse(text: str, path: str, shown: str) -> Document:
 
 
 def _not_yaml(
-    path: str, shown: str, what: str, line: int, column: int, hint: str
+    text: str,
+    path: str,
+    shown: str,
+    what: str,
+    place: tuple[int, int],
+    hint: str = "",
+    *,
+    began: tuple[int, int] | None = None,
 ) -> "errors.DefinitionsInvalidError":
-    place = f"{shown}:{line}:{column}"
-    return errors.DefinitionsInvalidError(
+    """The error for a text that is not YAML, or that portweave refuses.
+
+    Args:
+        text: The file's text.
+        path: The file, absolute.
+        shown: The path as messages show it.
+        what: What is wrong, in the parser's words.
+        place: Line and column of the problem, from 1.
+        hint: What to do, if it is known.
+        began: Where the parser began to read what it did not understand.
+    """
+    # Imported here: only errors need them.
+    from portweave.errors.problem import problem_at
+    from portweave.procfiles.syntax import yaml_problem
+
+    line, column = place
+    sentence, marked, better = yaml_problem(text, what, place, began or place)
+    hint = hint or better
+    where = f"{shown}:{line}:{column}"
+    error = errors.DefinitionsInvalidError(
         f"failed to parse YAML at {path}: {what} (line {line} column {column})",
-        hint=f"{place}: {hint}" if hint else place,
+        hint=f"{where}: {hint}" if hint else where,
         file=path,
         line=line,
         column=column,
     )
+    error.problems = (problem_at(sentence, shown, text, *marked, hint=hint),)
+    return error
 
 
 class _Mark:
@@ -253,7 +280,7 @@ class _Builder:
             top.merges[-1] = (node, key_mark)
             return
         # A new node: an anchored node may also be elsewhere, with another place.
-        top.node.value[name] = Node(node.value, key_mark.line, key_mark.column)
+        top.node.value[name] = Node(node.value, key_mark.line, key_mark.column, node.start)
 
 
 def _check_merge(node: Node, mark: _Mark) -> None:

@@ -97,6 +97,7 @@ class Args:
         operands: Words that are neither options nor their values.
         rest: The words after the first `--`; None without `--`.
         unread: The words of `run` from its command on, with the `--` before it.
+        verb: The verb; empty before it is read.
     """
 
     def __init__(self) -> None:
@@ -105,6 +106,7 @@ class Args:
         self.operands: list[str] = []
         self.rest: list[str] | None = None
         self.unread: list[str] = []
+        self.verb = ""
 
     def set(self, option: Option, value: str | None) -> None:
         """Set an option. A repeated one replaces the value, or adds one (`many`)."""

@@ -36,6 +36,8 @@ _ELSEWHERE = {"status": "ps", "list": "ls", "get": "url", "quit": "down", "conne
 _OUTPUT_FAILS = (EPIPE, ENOSPC, EIO)
 # Verbs that clean up when a signal ends them.
 _ORDERLY = ("attach", "top", "up")
+# Their errors have the same form on a terminal as elsewhere: npm portweave's.
+_NPM_VERBS = ("run", "show", "prune")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -91,7 +93,7 @@ def _tell(error: PortweaveError, words: list[str], args: Args) -> int:
         for line in finish_dying_stacks(os.environ):
             print(f"[portweave] {line}", file=sys.stderr, flush=True)
     as_json = args.flag("json") or _asks_for_json(words)
-    status = report(error, as_json=as_json and not error.always_text)
+    status = report(error, args, as_json=as_json and not error.always_text)
     # `run` has printed these lines before it failed to start its command.
     if args.flag("verbose") and not isinstance(error, errors.SpawnError):
         from portweave.cli.search_trace import lines_of
@@ -147,12 +149,22 @@ def _asks_for_json(words: list[str]) -> bool:
     return "--json" in own and "run" not in own
 
 
-def report(error: PortweaveError, *, as_json: bool) -> int:
-    """Print an error as text or as JSON; return its exit status."""
+def report(error: PortweaveError, args: Args | None = None, *, as_json: bool) -> int:
+    """Print an error as text or as JSON; return its exit status.
+
+    Args:
+        error: The error.
+        args: The command line, if it has been read.
+        as_json: Whether to print JSON on standard output.
+    """
     if as_json:
         import json
 
         print(json.dumps({"error": error.as_json()}, ensure_ascii=False, indent=2))
+    elif sys.stderr.isatty() and (args is None or args.verb not in _NPM_VERBS):
+        from portweave.cli.error_screen import show
+
+        show(error, refuses_colours=args is not None and args.flag("no_color"))
     else:
         lines = [f"[portweave] error: {error.message} ({error.code})"]
         lines += [f"[portweave] hint: {hint}" for hint in error.hints]
@@ -182,6 +194,7 @@ def _dispatch(words: list[str], args: Args) -> int:
         return 0 if asked else 1
     if verb not in VERBS:
         raise _unknown(verb)
+    args.verb = verb
     module = import_module(f"portweave.cli.verbs.{verb}")
     # The words after `run` and its options belong to the command; after `-- run`, all words do.
     if verb == "run" and is_literal:

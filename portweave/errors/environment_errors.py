@@ -43,14 +43,22 @@ class DotenvError(PortweaveError):
         line: From 1.
         what: What is wrong with the line.
         hint: What to write instead.
+        column: From 1.
     """
 
     code = "PW0502"
 
     def __init__(
-        self, path: str, line: int, what: str, *, hint: str | tuple[str, ...] = ()
+        self,
+        path: str,
+        line: int,
+        what: str,
+        *,
+        hint: str | tuple[str, ...] = (),
+        column: int = 1,
     ) -> None:
-        super().__init__(f"malformed .env line {line}: {what}", hint=hint, file=path, line=line)
+        message = f"malformed .env line {line}: {what}"
+        super().__init__(message, hint=hint, file=path, line=line, column=column)
 
 
 class PortOverrideError(PortweaveError):

@@ -3,6 +3,10 @@
 This module is on the path of every command, so it imports nothing.
 """
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from portweave.errors.problem import Problem
+
 LONGEST_MESSAGE = 2000
 _MOST_HINTS = 50
 
@@ -35,12 +39,16 @@ class PortweaveError(Exception):
         message: As given, of at most `LONGEST_MESSAGE` characters.
         hints: As given, with the same limit for each; at most 50, and one that counts the rest.
         facts: As given.
+        problems: What a terminal shows in place of message and hints: problems of files.
+        told: The message and the hint that a terminal shows instead; None for the same ones.
         exit_status: The exit status of the command.
         always_text: Whether the error is printed as text even with `--json`.
     """
 
     code = "PW0000"
     exit_status = 1
+    problems: "tuple[Problem, ...]" = ()
+    told: "tuple[str, str] | None" = None
     always_text = False
 
     def __init__(self, message: str, *, hint: str | tuple[str, ...] = (), **facts: object) -> None:

@@ -67,7 +67,7 @@ def test_an_error_names_a_malformed_line_without_its_value(text: str, line: int,
     error = caught.value
     assert error.code == "PW0502"
     assert error.message.startswith(f"malformed .env line {line}: {name}")
-    assert error.facts == {"file": "/p/.env", "line": line}
+    assert error.facts == {"file": "/p/.env", "line": line, "column": 1}
     assert "hunter2" not in str(error.as_json())
 
 
