@@ -29,13 +29,20 @@ class Variables:
     Attributes:
         values: Name to value, in file order; the last value of a repeated name.
         unread: The numbers of the malformed lines, from 1.
+        lines: Name to the line of its value, from 1.
     """
 
-    __slots__ = ("unread", "values")
+    __slots__ = ("lines", "unread", "values")
 
-    def __init__(self, values: dict[str, str], unread: tuple[int, ...]) -> None:
+    def __init__(
+        self,
+        values: dict[str, str],
+        unread: tuple[int, ...],
+        lines: dict[str, int] | None = None,
+    ) -> None:
         self.values = values
         self.unread = unread
+        self.lines = lines or {}
 
 
 def parse(text: str) -> Variables:
@@ -47,6 +54,7 @@ def parse(text: str) -> Variables:
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     values: dict[str, str] = {}
     unread: list[int] = []
+    lines: dict[str, int] = {}
     number, counted, position = 1, 0, 0
     while position < len(text):
         end = text.find("\n", position)
@@ -63,8 +71,9 @@ def parse(text: str) -> Variables:
             position = end + 1
         else:
             values[found[1]] = value
+            lines[found[1]] = number
             position = max(end, found.end()) + 1
-    return Variables(values, tuple(unread))
+    return Variables(values, tuple(unread), lines)
 
 
 def _value(written: str) -> str | None:

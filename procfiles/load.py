@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from portweave.procfiles.dotenv import Variables
     from portweave.procfiles.procfile import Process
-    from portweave.procfiles.tree import Document
+    from portweave.procfiles.tree import Document, Keys
 
 DOCUMENTS = ("portweave.config.json", "portweave.yaml", "portweave.yml")
 # The first that exists is read.
@@ -211,6 +211,19 @@ def unread_lines(path: str, unread: "Sequence[int]") -> list[str]:
     more = f" and {len(unread) - _MOST_LINES} more" if len(unread) > _MOST_LINES else ""
     what = f"lines {shown}{more} are" if len(unread) > 1 else f"line {shown} is"
     return [f"warning: {path}: {what} left out: not NAME=value, and no comment"]
+
+
+def line_of(path: str, keys: "Keys") -> int:
+    """The line of a value in a JSON or YAML file; where it is missing, its nearest parent's line.
+
+    Args:
+        path: The file, absolute.
+        keys: The path of the value in it.
+
+    Raises:
+        DefinitionsInvalidError: The file cannot be read or is not valid.
+    """
+    return _document(path, path).origin(keys).line
 
 
 def _missing(cwd: str, last: str) -> "errors.DefinitionsMissingError":

@@ -1,17 +1,25 @@
-"""`portweave up` on a terminal of its own."""
+"""`portweave up`, and commands that end, on terminals of their own."""
 
+import contextlib
 import fcntl
 import os
 import pty
+import re
 import select
 import struct
 import subprocess
 import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.support.running_stacks import PATIENCE_S
+
+if TYPE_CHECKING:
+    from tests.support.commands import Cli
+
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Terminal:
@@ -53,6 +61,36 @@ class Terminal:
         while self.read(0.05) and select.select([self.master], [], [], 0)[0]:
             pass
         return self.process.wait(1)
+
+
+def on_terminal(
+    cli: "Cli",
+    *words: str,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    columns: int = 80,
+) -> list[str]:
+    """Run a command whose output is a terminal; return its lines, without colours."""
+    master, slave = pty.openpty()
+    try:
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+        process = subprocess.Popen(
+            [*cli.argv, *words],
+            cwd=cwd,
+            env=cli.env({"TERM": "xterm", **(env or {})}),
+            stdin=subprocess.DEVNULL,
+            stdout=slave,
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(slave)
+        text = b""
+        with contextlib.suppress(OSError):  # EIO: no process has the terminal open
+            while data := os.read(master, 65_536):
+                text += data
+        assert process.wait(PATIENCE_S) == 0
+    finally:
+        os.close(master)
+    return _COLOURS.sub("", text.decode()).replace("\r", "").splitlines()
 
 
 StartTerminal = Callable[..., Terminal]

@@ -32,8 +32,9 @@ OPTIONS = (
         bare=True,
         about="print the source of each value, or of KEY, and what it hides",
     ),
+    Option("--show-secrets", about="with --explain: print the values of secrets too"),
 )
-USAGE = "[SERVICE] [--format FORMAT | --explain [KEY]]"
+USAGE = "[SERVICE] [--format FORMAT | --explain [KEY] [--show-secrets]]"
 OPERANDS = Operands("services")
 HELP = """
 Print the variables that all services of this worktree share, which `run` adds to its command's
@@ -46,10 +47,12 @@ The worktree gets its ports on first use, as with `run`, but env does not report
 --format shell is for  eval "$(portweave env --format shell)"  in any POSIX shell: every value is
 quoted. --format dotenv is for files; --format json is one object, name to value. Variables that a
 format cannot hold are left out, and named on stderr.
+
+--explain prints a table: name, value, and the file and line or the layer that the value comes from.
+Below a variable stand the values that it hides. Values of secrets are *** without --show-secrets.
+On a pipe tabs separate the fields, and rows of hidden values have no name.
 """
 _FORMATS = ("dotenv", "shell", "json")
-# Variables that the supervisor adds. They identify its processes, and itself to them.
-_OF_A_START = ("PORTWEAVE_INVOCATION", "PORTWEAVE_SOCKET", "PORTWEAVE_TOKEN")
 
 
 def run(args: Args) -> int:
@@ -60,6 +63,11 @@ def run(args: Args) -> int:
         raise errors.UsageError(f"--format must be dotenv, shell or json, received {asked}")
     if asked is not None and explain:
         raise errors.UsageError("--format and --explain are mutually exclusive")
+    if args.flag("show_secrets") and not explain:
+        raise errors.UsageError(
+            "--show-secrets goes with --explain",
+            hint="without --explain, env hides no values",
+        )
     if args.rest:
         raise errors.UsageError(
             "env takes the name of a service, not a command",
@@ -81,7 +89,9 @@ def run(args: Args) -> int:
 
     layers = _layers(allocated, service)
     if explain:
-        _explain(layers, service, key, as_json=args.flag("json"))
+        from portweave.cli.env_explanation import explain_layers
+
+        explain_layers(layers, allocated, service, key, args)
     else:
         _print(merged(layers), asked, allocated, service, as_json=args.flag("json"))
     return 0
@@ -194,51 +204,3 @@ def _print(
     if left_out:
         what = "no shell can set" if asked == "shell" else "a file of variables cannot hold"
         print(f"[portweave] left out, because {what} them: {', '.join(left_out)}", file=sys.stderr)
-
-
-def _explain(layers: "list[Layer]", service: str | None, key: str | None, *, as_json: bool) -> None:
-    from portweave.planning.environment_layers import origins
-
-    found = origins(layers)
-    if key is not None:
-        if key not in found and service is not None and key in _OF_A_START:
-            raise errors.UsageError(
-                f"{key} is new for each start of {service}, and only the service sees it"
-            )
-        if key not in found:
-            where = f"the environment of {service}" if service else "what all services share"
-            raise errors.UsageError(
-                f"{key} is not in {where}",
-                hint="portweave env SERVICE --explain shows all that a service finds"
-                if service is None
-                else (),
-            )
-        found = {key: found[key]}
-    if as_json:
-        import json
-
-        fields: dict[str, object] = {
-            "schemaVersion": 1,
-            "service": service,
-            "variables": {
-                name: {
-                    "value": origin.value,
-                    "source": origin.source,
-                    "hides": [{"source": s, "value": value} for s, value in origin.hides],
-                }
-                for name, origin in found.items()
-            },
-        }
-        print(json.dumps(fields, ensure_ascii=False, indent=2))
-        return
-    for name, origin in found.items():
-        print(f"{name}={_shown(origin.value)}\n    from {origin.source}")
-        for source, value in origin.hides:
-            print(f"    hides {_shown(value)} from {source}")
-
-
-def _shown(value: str) -> str:
-    """Return a value on one line, with escapes if needed."""
-    from portweave.encoding.json_write import quote
-
-    return value if value.isprintable() and value == value.strip() else quote(value)

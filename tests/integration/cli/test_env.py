@@ -13,6 +13,7 @@ import pytest
 from portweave.procfiles.dotenv import parse
 from tests.support.commands import Cli
 from tests.support.ports import Pool
+from tests.support.terminals import on_terminal
 
 if TYPE_CHECKING:
     from tests.support.running_stacks import StartUp
@@ -175,11 +176,7 @@ def test_names_that_shells_do_not_accept_are_omitted_with_a_warning(cli: Cli, ro
 def test_env_explains_the_source_of_a_value_and_its_overridden_values(cli: Cli, root: Path) -> None:
     done = cli("env", "web", "--explain", "WHO", cwd=root, env={"WHO": " outside"})
     assert done.stdout == (
-        "WHO=web file\n"
-        "    from envFile web.env\n"
-        "    hides all from envFile all.env\n"
-        "    hides dotenv from .env\n"
-        '    hides " outside" from inherited\n'
+        'WHO\tweb file\tweb.env:1\n\tall\tall.env:2\n\tdotenv\t.env:2\n\t" outside"\tinherited\n'
     )
     again = cli("env", "--explain=WHO", "web", cwd=root, env={"WHO": " outside"})
     assert again.stdout == done.stdout
@@ -194,12 +191,23 @@ def test_env_explains_all_layers_as_json(cli: Cli, root: Path, pool: Pool) -> No
         "value": "mine",
         "source": "inherited",
         "hides": [
-            {"source": "computed", "value": f"http://h:{pool.start + 2}"},
-            {"source": "envFile web.env", "value": "hidden"},
+            {
+                "source": "computed",
+                "value": f"http://h:{pool.start + 2}",
+                "file": "portweave.yaml",
+                "line": 9,
+            },
+            {"source": "envFile web.env", "value": "hidden", "file": "web.env", "line": 2},
         ],
     }
     assert variables["API_PORT"]["source"] == ".env"
-    assert variables["OWN"] == {"value": str(pool.start), "source": "environment", "hides": []}
+    assert variables["OWN"] == {
+        "value": str(pool.start),
+        "source": "environment",
+        "file": "portweave.yaml",
+        "line": 10,
+        "hides": [],
+    }
     assert variables["PORT"] == {"value": str(pool.start), "source": "computed", "hides": []}
     assert variables["PORTWEAVE_NAME"]["source"] == "forced"
     assert variables["COMPOSE_PROJECT_NAME"]["source"] == "default"
@@ -210,9 +218,54 @@ def test_env_explains_all_layers_as_json(cli: Cli, root: Path, pool: Pool) -> No
 def test_env_explains_shared_variables(cli: Cli, root: Path, pool: Pool) -> None:
     done = cli("env", "--explain", "API_PORT", cwd=root)
     assert done.stdout == (
-        f"API_PORT=4001\n    from .env\n    hides {pool.start + 2} from computed\n"
+        f"API_PORT\t4001\t.env:1\n\t{pool.start + 2}\tcomputed, portweave.yaml:11\n"
     )
-    assert "PORTWEAVE_WORKTREE=" in cli("env", "--explain", cwd=root).stdout
+    assert f"PORTWEAVE_WORKTREE\t{root}\tforced\n" in cli("env", "--explain", cwd=root).stdout
+
+
+def test_env_hides_the_values_of_secrets_that_it_explains(cli: Cli, root: Path) -> None:
+    (root / ".env").write_text("API_KEY=from-file\nDB=postgres://me:hunter2@db\nEMPTY_TOKEN=\n")
+    outside = {"API_KEY": "from-outside"}
+    done = cli("env", "job", "--explain", cwd=root, env=outside)
+    assert "API_KEY\t***\t.env:1\n\t***\tinherited\n" in done.stdout
+    assert "DB\tpostgres://me:***@db\t.env:2\n" in done.stdout
+    assert "EMPTY_TOKEN\t\t.env:3\n" in done.stdout
+    assert done.stderr == "[portweave] *** stands for a secret: --show-secrets prints it\n"
+    as_json = cli("env", "job", "--explain", "API_KEY", "--json", cwd=root, env=outside)
+    assert json.loads(as_json.stdout)["variables"]["API_KEY"] == {
+        "value": "***",
+        "source": ".env",
+        "hidden": True,
+        "file": ".env",
+        "line": 1,
+        "hides": [{"value": "***", "source": "inherited", "hidden": True}],
+    }
+    words = ("env", "job", "--explain", "API_KEY", "--show-secrets")
+    shown = cli(*words, cwd=root, env=outside)
+    assert shown.stdout == "API_KEY\tfrom-file\t.env:1\n\tfrom-outside\tinherited\n"
+    assert shown.stderr == ""
+    assert "hunter2" in cli("env", "job", cwd=root).stdout
+
+
+def test_env_explains_services_of_a_procfile_and_of_no_file(cli: Cli, root: Path) -> None:
+    (root / "portweave.yaml").unlink()
+    (root / ".env").unlink()
+    (root / "Procfile").write_text("web: true\n\napi: true\n")
+    lines = cli("env", "--explain", "API_PORT", cwd=root).stdout
+    assert lines.endswith("\tcomputed, Procfile:3\n")
+    lines = cli("env", "--count", "2", "--explain", "PORT_2", cwd=root).stdout
+    assert lines.endswith("\tcomputed\n")
+
+
+def test_env_explains_in_a_table_on_a_terminal(cli: Cli, root: Path) -> None:
+    shown = on_terminal(cli, "env", "web", "--explain", cwd=root, env={"X": "y" * 300}, columns=60)
+    assert shown[0].split() == ["NAME", "VALUE", "FROM"]
+    assert all(len(line) <= 60 for line in shown)
+    assert any(line.split() == ["API_PORT", "4001", ".env:1"] for line in shown)
+    assert any(line.startswith("    hides ") for line in shown)
+    assert "…" in "".join(shown)
+    whole = on_terminal(cli, "env", "web", "--explain", "X", cwd=root, env={"X": "y" * 300})
+    assert "".join(whole).count("y") == 300
 
 
 @pytest.mark.parametrize(
@@ -230,6 +283,7 @@ def test_env_explains_shared_variables(cli: Cli, root: Path, pool: Pool) -> None
         ),
         (["--explain", "WHO"], "WHO is not in what all services share"),
         (["--format", "yaml"], "--format must be dotenv, shell or json, received yaml"),
+        (["--show-secrets"], "--show-secrets goes with --explain"),
         (["--format", "json", "--explain"], "--format and --explain are mutually exclusive"),
         (["--", "true"], "env takes the name of a service, not a command"),
     ],

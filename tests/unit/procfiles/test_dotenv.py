@@ -45,6 +45,11 @@ def test_variables_are_read(text: str, expected: dict[str, str]) -> None:
     assert found.unread == ()
 
 
+def test_each_variable_has_the_line_of_its_value() -> None:
+    text = '# one\nA=1\n\nB="x\ny"\nA=2\n'
+    assert parse(text).lines == {"A": 6, "B": 4}
+
+
 @pytest.mark.parametrize(
     ("text", "lines", "values"),
     [
