@@ -1,11 +1,14 @@
 """Pure. The dependency graph of services: start order, cycles, and output formats."""
 
 from portweave import errors
+from portweave.encoding.value import value
 from portweave.procfiles.model import Definitions, Service
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from portweave.procfiles.model import Dependency
 
 
 def find_cycle(services: tuple[Service, ...]) -> tuple[str, ...]:
@@ -86,6 +89,45 @@ def unknown_service(name: str, known: list[str]) -> "errors.UsageError":
     near = nearest(name, known)
     hint = f"did you mean {near}?" if near else f"there are {', '.join(known)}"
     return errors.UsageError(f'no service is named "{name}"', hint=hint)
+
+
+@value
+class Branch:
+    """A service in the tree of dependencies, and the services below it.
+
+    Attributes:
+        service: The service.
+        waits: What it waits for, in file order.
+        below: The services that start after this one, in start order.
+        depth: The number of levels, its own included.
+    """
+
+    service: Service
+    waits: "tuple[Dependency, ...]"
+    below: "tuple[Branch, ...]"
+    depth: int
+
+
+def trees(definitions: Definitions) -> tuple[Branch, ...]:
+    """All services as trees in start order; services without dependencies are the roots.
+
+    A service with several dependencies stands once, below the one that starts last.
+    """
+    order = start_order(definitions)
+    position = {service.name: index for index, service in enumerate(order)}
+    below: dict[str, list[Branch]] = {service.name: [] for service in order}
+    roots: list[Branch] = []
+    # A service stands behind its dependencies, so its branch is whole before theirs.
+    for service in reversed(order):
+        under = tuple(reversed(below[service.name]))
+        depth = 1 + max((other.depth for other in under), default=0)
+        branch = Branch(service, service.depends_on, under, depth)
+        parents = [other.name for other in service.depends_on]
+        if parents:
+            below[max(parents, key=lambda name: position[name])].append(branch)
+        else:
+            roots.append(branch)
+    return tuple(reversed(roots))
 
 
 def as_text(definitions: Definitions) -> str:

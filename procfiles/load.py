@@ -223,7 +223,7 @@ def line_of(path: str, keys: "Keys") -> int:
     Raises:
         DefinitionsInvalidError: The file cannot be read or is not valid.
     """
-    return _document(path, path).origin(keys).line
+    return _document(path, path, {}).origin(keys).line
 
 
 def _missing(cwd: str, last: str) -> "errors.DefinitionsMissingError":

@@ -7,20 +7,23 @@ import os
 import sys
 
 from portweave.encoding import colours
+from portweave.encoding.marks import is_utf8
 from portweave.encoding.table_columns import GAP, fit
 from portweave.encoding.terminal_escapes import escaped, write_rendered
 from portweave.encoding.text_style import CODES, Span
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+    from typing import TextIO, TypeAlias
 
     from rich.style import Style
     from rich.text import Text
 
     from portweave.encoding.table_columns import Column
 
-    Line = Sequence[str | Span]
+    Line: TypeAlias = Sequence[str | Span]
+    Node: TypeAlias = tuple[Line, Sequence["Node"]]
 
 # Where the terminal does not tell its width, texts are wrapped at this one.
 _USUAL_WIDTH = 80
@@ -38,14 +41,12 @@ class Drawing:
     """
 
     def __init__(self, *, no_color: bool) -> None:
-        from io import StringIO
-
         from rich.console import Console
 
         self.width = terminal_width()
         coloured = colours.of_words(os.environ, is_terminal=True, refused=no_color)
         self._console = Console(
-            file=StringIO(),
+            file=_output_of_console(),
             force_terminal=True,
             color_system="256" if coloured else None,
             width=self.width or _USUAL_WIDTH,
@@ -100,6 +101,28 @@ class Drawing:
         for number, part in enumerate(self._wrapped(text, room)):
             part.pad_left(indent if number else first)
             self._print(part)
+
+    def trees(self, roots: "Iterable[Node]") -> None:
+        """Print trees, with lines from each text to those below it.
+
+        Args:
+            roots: A text and the nodes below it, for each root.
+        """
+        import re
+
+        from rich.tree import Tree
+
+        top = Tree("", hide_root=True, guide_style=self._style(CODES["dim"]))
+        todo = [(top, root) for root in roots]
+        while todo:
+            above, (line, below) = todo.pop(0)
+            tree = above.add(self._text(line, flat=True))
+            todo += [(tree, node) for node in below]
+        with self._console.capture() as capture:
+            self._console.print(top)
+        # Rich fills the lines of a wrapped text with blanks, some before the end of a colour.
+        text = re.sub(r" +((?:\x1b\[[0-9;]*m)*)$", r"\1", capture.get(), flags=re.MULTILINE)
+        write_rendered(text, sys.stdout)
 
     def _row(
         self, columns: "Sequence[Column]", shown: "Sequence[tuple[int, int]]", cells: "list[Text]"
@@ -159,6 +182,16 @@ class Drawing:
         with self._console.capture() as capture:
             self._console.print(text, no_wrap=True, overflow="ignore", crop=False)
         write_rendered(capture.get(), sys.stdout)
+
+
+def _output_of_console() -> "TextIO":
+    """Return a stream that makes Rich draw in ASCII where the locale is not UTF-8."""
+    from io import StringIO
+
+    class Output(StringIO):
+        encoding = "utf-8" if is_utf8(os.environ) else "ascii"
+
+    return Output()
 
 
 def terminal_width() -> int | None:

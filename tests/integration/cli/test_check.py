@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.commands import Cli
 from tests.support.repository import REPOSITORY
+from tests.support.terminals import on_terminal
 
 STACK = """\
 services:
@@ -274,6 +275,53 @@ def test_schema_prints_a_json_schema(cli: Cli, project: Path) -> None:
     done = cli("schema", cwd=project)
     assert done.returncode == 0
     assert json.loads(done.stdout)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+@pytest.mark.parametrize(
+    ("columns", "locale", "expected"),
+    [
+        (
+            80,
+            "C.UTF-8",
+            """\
+db
+└── migrate (oneshot) ← db ready
+    └── web ← migrate completed · db started
+""",
+        ),
+        (
+            40,
+            "C",
+            """\
+db
+`-- migrate (oneshot) <- db ready
+    `-- web <- migrate completed, db
+        started
+""",
+        ),
+        (
+            30,
+            "C",
+            """\
+db
+migrate <- db (ready)
+web <- migrate
+    (completed), db (started)
+""",
+        ),
+    ],
+)
+def test_graph_draws_trees_on_a_terminal(
+    cli: Cli, project: Path, columns: int, locale: str, expected: str
+) -> None:
+    (project / "portweave.yaml").write_text("""
+services:
+  web: {command: w, dependsOn: {migrate: completed, db: started}}
+  migrate: {command: m, oneshot: true, dependsOn: [db]}
+  db: {command: d}
+""")
+    shown = on_terminal(cli, "graph", cwd=project, env={"LC_ALL": locale}, columns=columns)
+    assert shown == expected.splitlines()
 
 
 @pytest.mark.parametrize(

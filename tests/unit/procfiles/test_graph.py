@@ -85,3 +85,35 @@ def test_every_output_format_has_every_edge() -> None:
     assert graph.as_json(definitions)["edges"] == [
         {"from": "api", "to": "my-web", "condition": "ready"}
     ]
+
+
+def shape(branches: tuple[graph.Branch, ...]) -> str:
+    """Trees as text: `a(b c(d))`."""
+    return " ".join(
+        branch.service.name + (f"({shape(branch.below)})" if branch.below else "")
+        for branch in branches
+    )
+
+
+@pytest.mark.parametrize(
+    ("needs", "expected", "depth"),
+    [
+        pytest.param({"a": "", "b": ""}, "a b", 1, id="no dependencies"),
+        pytest.param({"a": "b", "b": "c", "c": ""}, "c(b(a))", 3, id="a chain"),
+        pytest.param({"a": "", "b": "a", "c": "a", "d": "b"}, "a(b(d) c)", 3, id="children"),
+        pytest.param({"a": "b c", "b": "d", "c": "d", "d": ""}, "d(b c(a))", 3, id="a diamond"),
+        pytest.param({"a": "", "b": "", "c": "b a"}, "a b(c)", 2, id="below the last to start"),
+    ],
+)
+def test_each_service_stands_once_in_the_trees(
+    needs: dict[str, str], expected: str, depth: int
+) -> None:
+    found = graph.trees(stack(**needs))
+    assert shape(found) == expected
+    assert max(branch.depth for branch in found) == depth
+
+
+def test_a_long_chain_is_a_deep_tree() -> None:
+    needs = {"s0": "", **{f"s{number}": f"s{number - 1}" for number in range(1, 3000)}}
+    (root,) = graph.trees(stack(**needs))
+    assert root.depth == 3000
