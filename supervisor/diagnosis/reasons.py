@@ -82,7 +82,7 @@ def _recognised(end: End, error: PrintedError | None) -> Cause:
     where = f" ({place})" if place else ""
     if missing := _missing_script(text, end.folder):
         return replace(missing, text=missing.text + where, place=place)
-    for kind, pattern, hint, permanent in _PATTERNS:
+    for kind, pattern, hint, permanent in _PATTERNS if text else ():
         match = _compiled(pattern).search(text)
         if match is not None:
             what = next((group for group in match.groups() if group), "").strip(" '\"`:,.")
@@ -106,7 +106,7 @@ def _recognised(end: End, error: PrintedError | None) -> Cause:
 
 def prepare() -> None:
     """Compile the patterns of `diagnose`, so that no start or restart waits for that."""
-    for _, pattern, _, _ in _PATTERNS:
+    for pattern in (_SCRIPT, _REQUIRED, _REQUIRED_BY, *(row[1] for row in _PATTERNS)):
         _compiled(pattern)
 
 

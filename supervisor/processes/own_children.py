@@ -12,6 +12,7 @@ from portweave.supervisor.processes.process_tree import (
     is_subreaper,
     look_at,
 )
+from portweave.system.files import read_all
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class OwnChildren:
         self._spare = spare
         self._spared = spared
         self._session = os.getsid(0)
+        self._has_list = os.path.exists(f"/proc/self/task/{os.getpid()}/children")
         # Start time by pid.
         self._foreign = {pid: seen.start for pid in foreign if (seen := look_at(pid))}
 
@@ -69,7 +71,7 @@ class OwnChildren:
         """
         if has_no_child():
             return []
-        if not _is_told():
+        if not self._is_complete():
             return None
         found = self._listed()
         if not found:
@@ -81,7 +83,7 @@ class OwnChildren:
         """Send SIGKILL to each child, without delay: a child may fork and end at any moment."""
         spared = self._spared()
         try:
-            pids = _children() if _is_told() else []
+            pids = _children() if self._is_complete() else []
         except OSError:
             return
         for pid in pids:
@@ -106,6 +108,10 @@ class OwnChildren:
     def is_foreign(self, seen: ProcessInfo) -> bool:
         """Whether a process existed before the stack, or is in this process's session."""
         return seen.session == self._session or self._foreign.get(seen.pid) == seen.start
+
+    def _is_complete(self) -> bool:
+        """Whether this process adopts orphans, and the kernel lists its children."""
+        return self._has_list and is_subreaper()
 
     def _listed(self) -> list[ProcessInfo]:
         found: list[ProcessInfo] = []
@@ -144,15 +150,5 @@ def _children() -> list[int]:
     return [
         int(pid)
         for thread in os.listdir("/proc/self/task")
-        for pid in _read(f"/proc/self/task/{thread}/children").split()
+        for pid in read_all(f"/proc/self/task/{thread}/children").split()
     ]
-
-
-def _read(path: str) -> bytes:
-    with open(path, "rb", buffering=0) as file:
-        return file.read()
-
-
-def _is_told() -> bool:
-    """Whether this process adopts orphans, and the kernel lists its children."""
-    return is_subreaper() and os.path.exists(f"/proc/self/task/{os.getpid()}/children")

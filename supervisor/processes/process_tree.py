@@ -237,7 +237,11 @@ class ProcessTree:
         return self._is_ours(process)
 
     def below(
-        self, roots: "Iterable[ProcessInfo]", spared: "Callable[[], Container[int]]"
+        self,
+        roots: "Iterable[ProcessInfo]",
+        spared: "Callable[[], Container[int]]",
+        *,
+        has_leader: bool = True,
     ) -> list[ProcessInfo]:
         """The living processes of the run that descend from its leader or from other roots.
 
@@ -247,12 +251,13 @@ class ProcessTree:
             roots: Processes of the run besides the leader.
             spared: Returns pids to leave out, with their descendants. It is called only if there
                 are processes besides the leader.
+            has_leader: Whether the leader may be alive.
         """
         met = [seen for pid in self._known if (seen := look_at(pid))]
         # The pid of an ended process may be used again.
         met = [seen for seen in met if self._known[seen.pid] == seen.start]
         self._known = {seen.pid: seen.start for seen in met}
-        leader = look_at(self.leader)
+        leader = look_at(self.leader) if has_leader else None
         queue = [*met, *roots, *([leader] if leader else [])]
         left_out: Container[int] | None = None
         found: dict[int, ProcessInfo] = {}

@@ -62,7 +62,7 @@ class Snapshots:
         return [seen for seen in children if not seen.zombie]
 
     async def look(
-        self, tree: ProcessTree, *, kill: bool = False
+        self, tree: ProcessTree, *, kill: bool = False, has_leader: bool = True
     ) -> tuple[list[ProcessInfo], Look]:
         """Look at a run.
 
@@ -70,6 +70,7 @@ class Snapshots:
             tree: The processes of the run.
             kill: Whether to kill adopted processes as soon as they are met. A process that forks
                 and ends again and again can only be killed without delay.
+            has_leader: Whether its leader may be alive.
 
         Returns:
             The living processes of the run, and what the look proves.
@@ -93,7 +94,7 @@ class Snapshots:
                 unknown.append(key_of(seen))
             if seen.zombie:
                 reap(seen.pid)
-        members = tree.below(roots, self.nested.guardians)
+        members = tree.below(roots, self.nested.guardians, has_leader=has_leader)
         return members, Look(present=bool(members), passed=passed, unknown=unknown)
 
     async def _children(self) -> list[ProcessInfo] | None:

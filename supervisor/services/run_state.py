@@ -4,8 +4,6 @@ import asyncio
 import signal
 import time
 
-from portweave.supervisor.diagnosis.memory_kills import memory_kills
-
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
 
 
@@ -17,7 +15,7 @@ class Run:
         kill: Whether it is being killed.
         exited: Whether its leader has exited.
         sent_signal: The last signal that portweave sent: number, time, and sender in words.
-        memory_kills: How often the kernel had killed for memory before this run.
+        memory_kills: How often the kernel had killed for memory when this run began.
     """
 
     def __init__(self) -> None:
@@ -25,7 +23,7 @@ class Run:
         self.kill = False
         self.exited = False
         self.sent_signal: tuple[int, float, str] | None = None
-        self.memory_kills = memory_kills()
+        self.memory_kills = 0
         self._changed = asyncio.Event()
 
     def update(self, *, stop: bool = False, kill: bool = False, exited: bool = False) -> None:

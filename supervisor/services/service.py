@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from portweave.supervisor.diagnosis.cause import Cause
 from portweave.supervisor.diagnosis.memory_kills import memory_kills
 from portweave.supervisor.logs.line_splitter import LastLines
+from portweave.supervisor.processes.end_proof import is_gone
 from portweave.supervisor.processes.process_tree import (
     TAG,
     ProcessInfo,
@@ -299,6 +300,8 @@ class Service:
         """Watch a run until no process of it is left."""
         tree = self.tree = ProcessTree(process.pid, tag)
         self._snapshots.trees[tag] = tree
+        # After the spawn, so that no restart waits for it.
+        run.memory_kills = memory_kills()
         try:
             event = await self._watch(run, process, fds, tree, notify)
         except Exception as error:
@@ -366,9 +369,10 @@ class Service:
                 await run.wait_for_change()
             probing.cancel()
             note = await self._end(run, tree)
-            async with Within(DRAIN_S):
-                for relay in relays:
-                    await relay.ended.wait()
+            if not all(relay.ended.is_set() for relay in relays):
+                async with Within(DRAIN_S):
+                    for relay in relays:
+                        await relay.ended.wait()
             tasks.cancel()
         self._terminals = []
         for relay in relays:
@@ -414,6 +418,12 @@ class Service:
 
     async def _end(self, run: Run, tree: ProcessTree) -> str:
         """End all processes of a run; return a note on those that its leader left behind."""
+        if run.exited and not run.stop:
+            # Most leaders leave nothing behind. So a restart waits for a single look.
+            _, look = await self._snapshots.look(tree, has_leader=False)
+            if is_gone(None, look):
+                self.left = ()
+                return ""
         plan = self.plan
         rules = {plan.name: StopRule(plan.stop_grace_s, plan.stop_signal)}
         signals = StopSignals(rules, {plan.name: tree.leader}, owned=True)
