@@ -45,11 +45,21 @@ else:
         own = [name for name in kind.__annotations__ if name not in inherited]
         names = kind.__match_args__ = (*inherited, *own)
         if "__init__" not in vars(kind):
-            kind.__init__ = _init_of(kind, names)
+            kind.__init__ = _first_init(kind, names)
         for name, method in (("__eq__", _is_equal), ("__hash__", _hash), ("__repr__", _describe)):
             if vars(kind).get(name) is None:
                 setattr(kind, name, method)
         return kind
+
+
+def _first_init(kind: "Any", names: tuple[str, ...]) -> "Callable[..., None]":
+    """An `__init__` that makes the real one at its first call: most commands use few classes."""
+
+    def first(self: object, *args: object, **fields: object) -> None:
+        kind.__init__ = _init_of(kind, names)
+        kind.__init__(self, *args, **fields)
+
+    return first
 
 
 def _init_of(kind: type, names: tuple[str, ...]) -> "Any":
