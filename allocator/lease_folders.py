@@ -9,6 +9,7 @@ over.
 import os
 import time
 
+from portweave.allocator.state_folder import state_dir
 from portweave.encoding.json_read import loads
 from portweave.encoding.json_write import (
     is_object,
@@ -53,15 +54,6 @@ class LeaseTerms:
     def is_over(self, now_s: float) -> bool:
         """Whether its time is up, or its owner has ended."""
         return now_s >= self.expires_s or started_at(self.owner_pid) != self.owner_start
-
-
-def state_dir(environ: "Mapping[str, str]") -> str:
-    """`$XDG_STATE_HOME/portweave`, or `~/.local/state/portweave`. It need not exist."""
-    base = environ.get("XDG_STATE_HOME", "")
-    if not base.startswith("/"):
-        home = environ.get("HOME") or os.path.expanduser("~")
-        base = f"{home.rstrip('/')}/.local/state"
-    return f"{base.rstrip('/')}/portweave"
 
 
 def leases_dir(environ: "Mapping[str, str]") -> str:

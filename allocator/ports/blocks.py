@@ -224,7 +224,7 @@ def _still_there(entries: list[Entry], environ: "Mapping[str, str]") -> list[Ent
 
 def _runs(root: str, environ: "Mapping[str, str]") -> bool:
     """Whether a stack of a worktree runs, by the locks of stacks."""
-    from portweave.allocator.lease_folders import state_dir
+    from portweave.allocator.state_folder import state_dir
 
     folder = f"{state_dir(environ)}/stacks"
     ending = f"-{path_digest(root)[:12]}.lock"

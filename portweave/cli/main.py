@@ -7,10 +7,10 @@ interpreter's start.
 import os
 import sys
 from errno import EIO, ENOSPC, EPIPE
-from importlib import import_module
 from io import TextIOWrapper
 
 from portweave import errors
+from portweave.allocator.state_folder import has_stack_files
 from portweave.arguments.args import (
     Args,
     parse,
@@ -23,11 +23,11 @@ from portweave.arguments.global_options import (
 )
 from portweave.encoding.terminal_escapes import EscapedStream
 from portweave.errors import PortweaveError
-from portweave.maintenance.dead_stacks import (
-    finish_dead_stacks,
-    finish_dying_stacks,
-)
 from portweave.system.interrupts import let_in
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from typing import Any
 
 # Names of similar verbs in similar programs.
 _ELSEWHERE = {"status": "ps", "list": "ls", "get": "url", "quit": "down", "connect": "attach"}
@@ -90,6 +90,8 @@ def _tell(error: PortweaveError, words: list[str], args: Args) -> int:
     """Print an error and its details; return its exit status."""
     if isinstance(error, errors.StackUnreachableError):
         # The supervisor may have been killed a moment ago.
+        from portweave.maintenance.dead_stacks import finish_dying_stacks
+
         for line in finish_dying_stacks(os.environ):
             print(f"[portweave] {line}", file=sys.stderr, flush=True)
     as_json = args.flag("json") or _asks_for_json(words)
@@ -195,7 +197,7 @@ def _dispatch(words: list[str], args: Args) -> int:
     if verb not in VERBS:
         raise _unknown(verb)
     args.verb = verb
-    module = import_module(f"portweave.cli.verbs.{verb}")
+    module = _module_of(verb)
     # The words after `run` and its options belong to the command; after `-- run`, all words do.
     if verb == "run" and is_literal:
         args.rest = words
@@ -207,11 +209,20 @@ def _dispatch(words: list[str], args: Args) -> int:
         return 0
     if args.flag("version"):
         return _dispatch(["version"], Args())
-    if verb not in PURE_VERBS:
+    if verb not in PURE_VERBS and has_stack_files(os.environ):
+        from portweave.maintenance.dead_stacks import finish_dead_stacks
+
         for line in finish_dead_stacks(os.environ):
             print(f"[portweave] {line}", file=sys.stderr, flush=True)
     status: int = module.run(args)
     return status
+
+
+def _module_of(verb: str) -> "Any":
+    name = f"portweave.cli.verbs.{verb}"
+    # Importing `importlib` takes as long as importing four modules of ours.
+    __import__(name)
+    return sys.modules[name]
 
 
 def _unknown(verb: str) -> "errors.UsageError":
@@ -237,7 +248,7 @@ def _help() -> str:
 def _verb_help(verb: str) -> str:
     from portweave.cli.help_text import verb_help
 
-    module = import_module(f"portweave.cli.verbs.{verb}")
+    module = _module_of(verb)
     return verb_help(verb, module.USAGE, module.HELP, module.OPTIONS, GLOBAL_OPTIONS, _help_width())
 
 

@@ -9,7 +9,8 @@ import os
 import time
 from errno import ECONNREFUSED, ECONNRESET, ENOENT
 
-from portweave.allocator.running_stacks import place_mark
+from portweave.allocator.socket_paths import listener_at
+from portweave.allocator.state_folder import place_mark
 from portweave.encoding.json_read import loads
 from portweave.encoding.json_write import (
     compact,
@@ -26,7 +27,6 @@ from portweave.errors import (
     SupervisorError,
     UsageError,
 )
-from portweave.supervisor.registry.socket_paths import listener_at
 from portweave.supervisor.registry.stack_records import (
     PROTOCOL,
     StackRecord,

@@ -5,7 +5,12 @@ import pickle
 
 from portweave import __version__
 from portweave.allocator.ports.blocks import has_moved
-from portweave.allocator.running_stacks import place_mark
+from portweave.allocator.socket_paths import (
+    foreign_folder_warnings,
+    socket_path,
+    sockets_of,
+)
+from portweave.allocator.state_folder import place_mark
 from portweave.allocator.worktree import logs_dir
 from portweave.client.stack_ended import StackEndedError
 from portweave.encoding import colours
@@ -18,11 +23,6 @@ from portweave.planning.stack_request import DEFAULT_TIMEOUT_S
 from portweave.planning.url_names import proxy_words
 from portweave.supervisor.proxy.process.proxy_files import routes_dir
 from portweave.supervisor.registry.moved_folder import moved_here
-from portweave.supervisor.registry.socket_paths import (
-    foreign_folder_warnings,
-    socket_path,
-    sockets_of,
-)
 from portweave.supervisor.registry.stack_lock import StackLock
 from portweave.supervisor.registry.stack_records import (
     is_held,

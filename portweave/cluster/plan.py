@@ -12,7 +12,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, cast
 
-from portweave.allocator.running_stacks import CLUSTER
+from portweave.allocator.state_folder import CLUSTER
 from portweave.calls.options import Options, check_name, check_number, check_text, check_words
 from portweave.cluster.option_checks import (
     env_of,

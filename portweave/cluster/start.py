@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from types import TracebackType
 
 from portweave import __version__
+from portweave.allocator.socket_paths import socket_path
 from portweave.calls.options import Options
 from portweave.cluster.plan import (
     BEGINNING,
@@ -15,7 +16,6 @@ from portweave.cluster.plan import (
 )
 from portweave.encoding import colours
 from portweave.errors import ConfigError
-from portweave.supervisor.registry.socket_paths import socket_path
 from portweave.supervisor.registry.stack_lock import StackLock
 from portweave.supervisor.registry.stack_records import new_record, stack_key, stacks_dir
 from portweave.supervisor.services.work_order import Options as RunOptions

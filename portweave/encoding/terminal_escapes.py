@@ -16,22 +16,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any, TextIO
 
-# Newline and tab stay.
-_LOW = {code: f"\\x{code:02x}" for code in range(0x20) if code not in (0x09, 0x0A)}
-_HIGH = {
-    code: f"\\u{code:04x}"
-    for code in (*range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-}
-_SHOWN = _LOW | _HIGH
-_HARMLESS = bytes([0x09, 0x0A, *range(0x20, 0x7F)])
+# Escapes by character. It is filled at the first use: most output needs none.
+_escapes: dict[int, str] = {}
 
 
 def escaped(text: str) -> str:
     r"""A text with control characters, except newline and tab, as `\xNN` or `\uNNNN`."""
     # Nearly all texts are plain, and a search in C takes no time.
-    if text.isascii() and not text.encode().translate(None, _HARMLESS):
+    if text.replace("\n", "").replace("\t", "").isprintable():
         return text
-    return text.translate(_SHOWN)
+    if not _escapes:
+        _fill()
+    return text.translate(_escapes)
+
+
+def _fill() -> None:
+    high = (*range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+    _escapes.update({code: f"\\u{code:04x}" for code in high})
+    # Newline and tab stay.
+    low = (code for code in range(0x20) if code not in (0x09, 0x0A))
+    _escapes.update({code: f"\\x{code:02x}" for code in low})
 
 
 class EscapedStream:

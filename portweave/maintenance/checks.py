@@ -20,6 +20,7 @@ from portweave.allocator.ports.registry import (
     load,
     registry_path,
 )
+from portweave.allocator.state_folder import state_dir
 from portweave.allocator.worktree import Worktree, locate, outside_git
 from portweave.errors import (
     BrokenWorktreeError,
@@ -77,7 +78,7 @@ def check_all(environ: Mapping[str, str], folder: str) -> list[Finding]:
     findings += _check_names(environ)
     findings += _check_libraries(environ)
     findings += _check_trust(environ)
-    findings += _check_folders(path, lease_folders.state_dir(environ), worktree)
+    findings += _check_folders(path, state_dir(environ), worktree)
     return findings
 
 

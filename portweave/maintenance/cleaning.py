@@ -28,6 +28,8 @@ from portweave.allocator.ports.registry import (
     load,
     registry_path,
 )
+from portweave.allocator.socket_paths import sockets_of
+from portweave.allocator.state_folder import state_dir
 from portweave.encoding.value import value
 from portweave.errors import StackRunningError
 from portweave.maintenance.dead_stacks import finish_dead_stacks
@@ -42,7 +44,6 @@ from portweave.supervisor.proxy.process.proxy_files import (
 from portweave.supervisor.proxy.process.start_proxy import stop
 from portweave.supervisor.proxy.tls.ca_files import ca_path
 from portweave.supervisor.proxy.tls.trust_stores import steps
-from portweave.supervisor.registry.socket_paths import sockets_of
 from portweave.supervisor.registry.stack_lock import StackLock
 from portweave.supervisor.registry.stack_records import (
     StackRecord,
@@ -203,7 +204,7 @@ def block_leftovers(environ: Mapping[str, str], root: str | None) -> Found:
 
 def name_leftovers(environ: Mapping[str, str]) -> Found:
     """Find the names of projects and worktrees in URLs."""
-    folder = lease_folders.state_dir(environ)
+    folder = state_dir(environ)
     own = [name for name in _names(folder) if name.startswith("names.")]
     if own:
         about = "names of projects in URLs"
@@ -307,7 +308,7 @@ def drop_empty(environ: Mapping[str, str]) -> None:
 
     The folder of sockets stays: a stack with another state folder may be about to use it.
     """
-    state = lease_folders.state_dir(environ)
+    state = state_dir(environ)
     for folder in (
         stacks_dir(environ),
         lease_folders.leases_dir(environ),

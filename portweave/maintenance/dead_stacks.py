@@ -1,14 +1,11 @@
 """End the processes of a stack whose supervisor and guardian were killed.
 
 The record and the journal of such a stack are still there, but its lock is free. The next command
-on this machine ends what is left of it, and reports that. The check costs a listing of one folder;
-portweave imports more only where it finds something.
+on this machine ends what is left of it, and reports that. Commands import this only where there are
+records or journals.
 """
 
-import os
-
-from portweave.allocator.lease_folders import state_dir
-from portweave.allocator.running_stacks import CLUSTER
+from portweave.allocator.state_folder import CLUSTER, has_stack_files, state_dir
 
 TYPE_CHECKING = False  # importing `typing` takes as long as the check
 if TYPE_CHECKING:
@@ -23,12 +20,9 @@ _PAUSE_S = 0.02
 
 def finish_dead_stacks(environ: "Mapping[str, str]") -> list[str]:
     """End the processes of stacks without a supervisor; return a line about each stack."""
-    folder = f"{state_dir(environ)}/stacks"
-    try:
-        if not any(name.endswith((".json", ".journal")) for name in os.listdir(folder)):
-            return []
-    except OSError:
+    if not has_stack_files(environ):
         return []
+    folder = f"{state_dir(environ)}/stacks"
     from portweave.supervisor.registry.stack_records import stack_keys
 
     told = [_finish(folder, key) for key in stack_keys(folder, held=False)]

@@ -3,7 +3,6 @@
 import os
 
 from portweave import errors
-from portweave.allocator.lease_folders import state_dir
 from portweave.allocator.ports.blocks import find_entry
 from portweave.allocator.ports.model import (
     Entry,
@@ -13,7 +12,7 @@ from portweave.allocator.ports.registry import (
     load,
     registry_path,
 )
-from portweave.allocator.running_stacks import is_unusual
+from portweave.allocator.state_folder import is_unusual, state_dir
 from portweave.allocator.worktree import Worktree, locate
 
 TYPE_CHECKING = False  # `typing` costs as much as the work

@@ -6,7 +6,6 @@ from portweave.allocator.git_links import (
     repository_of,
     worktree_slug,
 )
-from portweave.allocator.lease_folders import state_dir
 from portweave.allocator.names.route_names import (
     AssignedNames,
     Place,
@@ -23,6 +22,7 @@ from portweave.allocator.ports.registry import (
     load,
     registry_path,
 )
+from portweave.allocator.state_folder import state_dir
 from portweave.encoding.host_labels import label
 from portweave.errors import PortweaveError
 from portweave.planning.web_services import why_no_link

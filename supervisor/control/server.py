@@ -18,12 +18,12 @@ from collections.abc import Awaitable, Callable
 from errno import EACCES
 from functools import partial
 
+from portweave.allocator.socket_paths import is_private
 from portweave.encoding.json_write import (
     is_list,
     is_object,
 )
 from portweave.errors import PortweaveError
-from portweave.supervisor.registry.socket_paths import is_private
 from portweave.system.files import make_folders
 from portweave.system.hangups import Hangups
 from portweave.system.tasks import (

@@ -8,8 +8,8 @@ stacks name the guardians.
 
 import os
 
-from portweave.allocator.lease_folders import state_dir
 from portweave.allocator.names.route_owners import signed_proxy
+from portweave.allocator.state_folder import state_dir
 from portweave.supervisor.processes.process_tree import (
     ProcessInfo,
     children_of,

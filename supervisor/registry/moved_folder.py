@@ -8,7 +8,7 @@ number is the stack's, wherever it lies.
 import os
 
 from portweave.allocator.naming import chosen_namespace, is_own_namespace
-from portweave.allocator.running_stacks import place_mark
+from portweave.allocator.state_folder import place_mark
 from portweave.errors import StackMovedError
 from portweave.supervisor.registry.stack_records import (
     StackRecord,

@@ -9,13 +9,13 @@ import os
 import time
 
 from portweave.allocator.naming import chosen_namespace
-from portweave.allocator.worktree import own_namespace
-from portweave.errors import RecordLostError
-from portweave.supervisor.registry.socket_paths import (
+from portweave.allocator.socket_paths import (
     all_sockets,
     listener_at,
     sockets_of,
 )
+from portweave.allocator.worktree import own_namespace
+from portweave.errors import RecordLostError
 from portweave.supervisor.registry.stack_records import (
     StackRecord,
     live_stacks,

@@ -7,7 +7,7 @@ runs; the record only describes it. A record with a free lock means that supervi
 were killed together. The lock's file holds a copy of the record, in case the record is damaged or
 removed. If the lock was removed, the process in the record decides.
 
-The record names the control socket (`portweave.supervisor.registry.socket_paths`).
+The record names the control socket (`portweave.allocator.socket_paths`).
 
 Every command reads records, so this module imports little.
 """
@@ -16,10 +16,9 @@ import os
 from errno import EACCES
 
 from portweave import __version__
-from portweave.allocator.lease_folders import state_dir
 from portweave.allocator.naming import chosen_namespace, path_digest
-from portweave.allocator.running_stacks import KEY_DIGITS
-from portweave.allocator.running_stacks import stack_key as stack_key
+from portweave.allocator.state_folder import KEY_DIGITS, state_dir
+from portweave.allocator.state_folder import stack_key as stack_key
 from portweave.encoding.json_read import loads
 from portweave.encoding.json_write import (
     is_object,

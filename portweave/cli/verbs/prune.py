@@ -3,11 +3,11 @@
 import os
 import sys
 
-from portweave.allocator.lease_folders import state_dir
 from portweave.allocator.naming import offset_from
 from portweave.allocator.ports.blocks import release_blocks
 from portweave.allocator.ports.model import Key
 from portweave.allocator.ports.registry import registry_path
+from portweave.allocator.state_folder import state_dir
 from portweave.arguments.args import (
     Args,
     Option,

@@ -3,15 +3,14 @@
 import os
 
 from portweave import errors
-from portweave.allocator.lease_folders import state_dir
-from portweave.allocator.running_stacks import stack_key
+from portweave.allocator.socket_paths import socket_path
+from portweave.allocator.state_folder import stack_key, state_dir
 from portweave.arguments.args import (
     Args,
     Operands,
     Option,
 )
 from portweave.cli.exec_command import execute
-from portweave.cli.option_values import count_of
 from portweave.encoding.terminal_escapes import escaped
 from portweave.planning.allocation import AllocatedProject, allocate
 from portweave.planning.allocation_text import (
@@ -19,7 +18,6 @@ from portweave.planning.allocation_text import (
     whereabouts,
 )
 from portweave.planning.project import find_project, working_dir
-from portweave.supervisor.registry.socket_paths import socket_path
 from portweave.system.clean_environment import undo_coercion
 from portweave.system.files import write_all
 
@@ -48,7 +46,11 @@ def run(args: Args) -> int:
         raise errors.UsageError("--config and --count are mutually exclusive")
     if not words:
         raise errors.UsageError("no command provided after --")
-    count = count_of(args.text("count"), config)
+    count: int | None = None
+    if args.text("count") is not None:
+        from portweave.cli.option_values import count_of
+
+        count = count_of(args.text("count"))
     environ = dict(os.environ)
     name = args.text("name")
     if name is not None:

@@ -76,8 +76,8 @@ def _sleep(inbox: int, words: tuple[str, ...]) -> "NoReturn":
 
 
 def _become(words: tuple[str, ...]) -> "NoReturn":
-    from portweave.allocator.lease_folders import state_dir
     from portweave.allocator.names.route_store import RouteStore
+    from portweave.allocator.state_folder import state_dir
     from portweave.supervisor.proxy.process.command import (
         Log,
         environment,

@@ -10,8 +10,8 @@ import os
 import time
 from errno import EACCES
 
-from portweave.allocator.lease_folders import state_dir
 from portweave.allocator.names.route_store import RouteStore
+from portweave.allocator.state_folder import state_dir
 from portweave.encoding.value import value
 from portweave.errors import ProxyRunningError, StateUnwritableError, UsageError
 from portweave.system.files import (

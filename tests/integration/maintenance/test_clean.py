@@ -15,9 +15,9 @@ import pytest
 from portweave.allocator.names.hosts_file import with_block
 from portweave.allocator.names.route_names import AssignedNames
 from portweave.allocator.names_file import NamesFile
+from portweave.allocator.socket_paths import socket_path
 from portweave.errors import NotRemovedError, RemovalUnaskedError, StacksRunningError
 from portweave.maintenance.trust import read_trust
-from portweave.supervisor.registry.socket_paths import socket_path
 from portweave.supervisor.registry.stack_lock import StackLock
 from portweave.supervisor.registry.stack_records import is_held, stack_key
 from portweave.system.processes import started_at

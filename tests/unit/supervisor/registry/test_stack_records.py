@@ -10,20 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from portweave.cli.main import main
-from portweave.client.client import named_as
-from portweave.encoding.value import as_dict
-from portweave.errors import NoStackError, StackRunningError, StateUnwritableError, UsageError
-from portweave.supervisor.processes.nested_stacks import NestedStacks
-from portweave.supervisor.processes.process_tree import ProcessInfo
-from portweave.supervisor.registry import socket_paths
-from portweave.supervisor.registry.socket_paths import (
+from portweave.allocator import socket_paths
+from portweave.allocator.socket_paths import (
     LONGEST_SOCKET_BYTES,
     all_sockets,
     foreign_folder_warnings,
     socket_path,
     sockets_of,
 )
+from portweave.cli.main import main
+from portweave.client.client import named_as
+from portweave.encoding.value import as_dict
+from portweave.errors import NoStackError, StackRunningError, StateUnwritableError, UsageError
+from portweave.supervisor.processes.nested_stacks import NestedStacks
+from portweave.supervisor.processes.process_tree import ProcessInfo
 from portweave.supervisor.registry.stack_lock import StackLock
 from portweave.supervisor.registry.stack_records import (
     StackRecord,

@@ -9,8 +9,8 @@ folder. If that path is too long, it lies in a new folder in /tmp, which the sta
 import os
 import sys
 
-from portweave.allocator.lease_folders import state_dir
 from portweave.allocator.naming import path_digest
+from portweave.allocator.state_folder import state_dir
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
-"""Recognise moved folders by the records of running stacks, without reading them as JSON.
+"""The state folder, and what the names and texts of its records of stacks tell without JSON.
 
-Most commands do this once. So it costs one read for each record, and few imports.
+Nearly every command needs this, so it imports little, and reads each record once at most.
 """
 
 import os
@@ -8,15 +8,37 @@ import os
 from portweave.allocator.naming import path_digest
 from portweave.system.files import read_all
 
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 # How many digits the key of a stack's files ends with.
 KEY_DIGITS = 12
 # The beginning of a cluster's key. The number of its process follows.
 CLUSTER = "cluster-"
 
 
+def state_dir(environ: "Mapping[str, str]") -> str:
+    """`$XDG_STATE_HOME/portweave`, or `~/.local/state/portweave`. It need not exist."""
+    base = environ.get("XDG_STATE_HOME", "")
+    if not base.startswith("/"):
+        home = environ.get("HOME") or os.path.expanduser("~")
+        base = f"{home.rstrip('/')}/.local/state"
+    return f"{base.rstrip('/')}/portweave"
+
+
 def stack_key(root: str, namespace: str) -> str:
     """The common name of a stack's files: readable, and different for different worktrees."""
     return f"{namespace}-{path_digest(root)[:KEY_DIGITS]}"
+
+
+def has_stack_files(environ: "Mapping[str, str]") -> bool:
+    """Whether there are records or journals of stacks, running or not."""
+    try:
+        names = os.listdir(f"{state_dir(environ)}/stacks")
+    except OSError:
+        return False
+    return any(name.endswith((".json", ".journal")) for name in names)
 
 
 def place_mark(folder: "str | int") -> str:
