@@ -97,8 +97,16 @@ class Drawing:
             first: Blanks before the first line.
         """
         text = self._text(line, flat=True)
-        room = max(1, (self.width or _USUAL_WIDTH) - max(indent, first))
-        for number, part in enumerate(self._wrapped(text, room)):
+        width = self.width or _USUAL_WIDTH
+        begin, *others = self._wrapped(text, max(1, width - first))
+        lines = [begin]
+        if others:
+            begin.rstrip()
+            # What is left is wrapped anew, within its own indent.
+            start = len(begin.plain)
+            start += len(text.plain[start:]) - len(text.plain[start:].lstrip())
+            lines += self._wrapped(text[start:], max(1, width - indent))
+        for number, part in enumerate(lines):
             part.pad_left(indent if number else first)
             self._print(part)
 

@@ -37,6 +37,8 @@ and blocks, and cleans up after killed stacks. It stops nothing that runs.
 
 Exit status: 1 if an error was found and not repaired, else 0.
 """
+# The colours of severities, the worst first.
+_ROLES = {"error": "error", "warning": "warning", "note": "hint"}
 # In this order: later repairs need earlier ones.
 _REPAIRS = ("lock", "registry", "rights", "stacks", "leases", "blocks")
 
@@ -56,6 +58,8 @@ def run(args: Args) -> int:
             "findings": [finding.as_json() for finding in findings],
         }
         print(json.dumps(value, ensure_ascii=False, indent=2))
+    elif sys.stdout.isatty():
+        _draw(findings, no_color=args.flag("no_color"))
     else:
         _print(findings)
     return 1 if _has_errors(findings) else 0
@@ -114,9 +118,31 @@ def _print(findings: list[Finding]) -> None:
         print(f"{what} {finding.code}: {finding.message}")
         if not finding.fixed:
             print(f"  {finding.remedy}")
-    counts = [
-        f"{number} {name}{'' if number == 1 else 's'}"
-        for name in ("error", "warning", "note")
+    print(", ".join(text for text, _ in _counts(findings)) or "nothing is wrong")
+
+
+def _counts(findings: list[Finding]) -> list[tuple[str, str]]:
+    """Return the number of findings, in words, and their severity."""
+    return [
+        (f"{number} {name}{'' if number == 1 else 's'}", name)
+        for name in _ROLES
         if (number := sum(f.severity == name and not f.fixed for f in findings))
     ]
-    print(", ".join(counts) or "nothing is wrong")
+
+
+def _draw(findings: list[Finding], *, no_color: bool) -> None:
+    """Print the findings on a terminal, wrapped at words."""
+    from portweave.cli.terminal_drawing import Drawing
+    from portweave.encoding.text_style import Span
+
+    drawing = Drawing(no_color=no_color)
+    for finding in findings:
+        what = "repaired" if finding.fixed else finding.severity
+        head = Span(f"{what} {finding.code}:", _ROLES.get(what, "good"))
+        drawing.text((head, f" {finding.message}"), indent=4)
+        if not finding.fixed:
+            drawing.text((finding.remedy,), indent=2, first=2)
+    summary: list[str | Span] = []
+    for text, severity in _counts(findings):
+        summary += [", " if summary else "", Span(text, _ROLES[severity])]
+    drawing.text(summary or [Span("nothing is wrong", "good")])

@@ -305,8 +305,8 @@ db
             """\
 db
 migrate <- db (ready)
-web <- migrate
-    (completed), db (started)
+web <- migrate (completed), db
+    (started)
 """,
         ),
     ],

@@ -70,3 +70,25 @@ def test_no_line_of_a_table_is_wider_than_the_terminal(
 def test_names_are_wrapped_and_never_cut(width: int, name: str) -> None:
     lines = COLOURS.sub("", drawn(width, [((name, "", ""), [])])).split("\n")[1:]
     assert "".join("".join(lines).split()).replace("-", "") == name.replace("-", "")
+
+
+@given(
+    text=st.text("ab ,日本", max_size=80).map(str.strip),
+    width=st.integers(12, 40),
+    indent=st.integers(0, 8),
+    first=st.integers(0, 8),
+)
+def test_a_wrapped_text_keeps_its_words_and_its_indents(
+    text: str, width: int, indent: int, first: int
+) -> None:
+    stream = io.StringIO()
+    with (
+        patch.object(terminal_drawing, "terminal_width", return_value=width),
+        patch.object(sys, "stdout", stream),
+    ):
+        Drawing(no_color=True).text((text,), indent=indent, first=first)
+    begin, *others = stream.getvalue().split("\n")[:-1]
+    assert all(cell_len(line) <= width for line in (begin, *others))
+    assert not text or begin.startswith(" " * first)
+    assert all(line.startswith(" " * indent) and line.strip() for line in others)
+    assert "".join("".join((begin, *others)).split()) == "".join(text.split())

@@ -12,6 +12,7 @@ from portweave.cli.verbs.ps import (
     age,
     size,
 )
+from portweave.encoding.text_style import plain
 from portweave.supervisor.reporting.status_rows import rfc3339
 
 epoch_s = ps._epoch_s  # pyright: ignore[reportPrivateUsage]
@@ -61,3 +62,27 @@ def test_an_amount_has_a_unit(amount: int, text: str) -> None:
 def test_a_time_is_parsed_as_datetime_parses_it(at: datetime) -> None:
     at = at.replace(tzinfo=UTC, microsecond=at.microsecond // 1000 * 1000)
     assert epoch_s(rfc3339(at.timestamp())) == pytest.approx(at.timestamp(), abs=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        ({"state": "ready", "reason": None}, ""),
+        ({"state": "ready", "reason": "no listener"}, "no listener"),
+        ({"state": "exited", "exitCode": 3}, "exit status 3"),
+        (
+            {"state": "backoff", "reason": "it crashed", "again_s": 4.2},
+            "it crashed; next try in 4 s",
+        ),
+        ({"state": "backoff", "reason": None, "again_s": 12}, "next try in 12 s"),
+        ({"state": "backoff", "reason": "it crashed", "again_s": -1}, "it crashed; next try now"),
+    ],
+)
+def test_a_note_says_why_and_when_it_is_tried_again(
+    row: dict[str, object], text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1_000_000.0)
+    again_s = row.pop("again_s", None)
+    if isinstance(again_s, int | float):
+        row = {**row, "nextTryAt": rfc3339(1_000_000 + again_s)}
+    assert plain(ps._notes(row)) == text  # pyright: ignore[reportPrivateUsage]
