@@ -15,6 +15,7 @@ SHELL_KINDS = ("files", "folders", "command")
 NAME_KINDS = (
     "addresses",  # of calls
     "aliases",
+    "codes",  # of errors
     "counts",  # NAME= for `scale`
     "idle",  # services that do not run
     "leases",

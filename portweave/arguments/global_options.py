@@ -45,6 +45,7 @@ VERBS = {
     "export": "print the stack for systemd, Docker Compose or Kubernetes",
     "schema": "print the JSON Schema of definition files",
     "clean": "remove what portweave has left on this machine",
+    "explain": "explain an error code: cause, example, what to do",
     "completion": "print the shell completion script",
     "version": "print the version",
 }
@@ -62,13 +63,14 @@ GROUPS = {
         "schema",
         "doctor",
         "clean",
+        "explain",
         "completion",
         "version",
     ),
 }
 
 # They only read files of the project, or show first what they would change.
-PURE_VERBS = ("check", "clean", "completion", "doctor", "graph", "schema", "version")
+PURE_VERBS = ("check", "clean", "completion", "doctor", "explain", "graph", "schema", "version")
 
 GLOBAL_OPTIONS = (
     Option(

@@ -208,6 +208,12 @@ def _aliases(line: _Line) -> "Names":
     return [(route.hostname, f"port {route.port}") for route in routes if route.pid == 0]
 
 
+def _codes(_line: _Line) -> "Names":
+    from portweave.cli.error_texts import all_texts
+
+    return [(code, text.title) for code, text in all_texts().items()]
+
+
 def _leases(line: _Line) -> "Names":
     from portweave.leases import holding
 
@@ -222,6 +228,7 @@ def _leases(line: _Line) -> "Names":
 ANSWERS: "dict[str, Callable[[_Line], Names]]" = {
     "addresses": _addresses,
     "aliases": _aliases,
+    "codes": _codes,
     "counts": _counts,
     "idle": _idle,
     "leases": _leases,

@@ -22,7 +22,16 @@ LINES = [
     *("up -d", "ps", "wait", "show", "env", "port web", "url web", "open web", "logs"),
     *("restart api", "stop api", "start api", "kill -s WINCH api", "scale api=2", "reload"),
     *("exec web -- true", "run -- true", "why web", "ls", "routes", "alias other 5432"),
-    *("check", "graph", "schema", "export compose", "completion bash", "version", "lease"),
+    *(
+        "check",
+        "graph",
+        "schema",
+        "export compose",
+        "completion bash",
+        "version",
+        "lease",
+        "explain",
+    ),
     *("doctor", "down", "prune", "clean --yes"),
 ]
 
