@@ -71,7 +71,7 @@ OPTIONS = (
         about="with -d: return as soon as a service cannot become ready",
         group=_WAITING,
     ),
-    Option("--dry-run", about="say what would be started, and in which order"),
+    Option("--dry-run", about="say what would start: order, commands, variables"),
 )
 USAGE = "[options] [SERVICE …]"
 OPERANDS = Operands("services", many=True)
@@ -112,7 +112,11 @@ def run(args: Args) -> int:
             hint="portweave run -- COMMAND runs a command",
         )
     if args.flag("dry_run"):
-        return _dry_run(args)
+        from portweave.cli.dry_run import show_dry_run
+
+        request = request_of(args, os.environ)
+        show_dry_run(request, as_json=args.flag("json"), no_color=args.flag("no_color"))
+        return 0
     if args.flag("fail_fast") and not args.flag("detach"):
         raise UsageError(
             "--fail-fast needs --detach",
@@ -196,54 +200,3 @@ def _stack_of(args: Args) -> "StackStart":
     from portweave.client.stack_start import StackStart
 
     return StackStart(request_of(args, os.environ), run_options_of(args))
-
-
-def _dry_run(args: Args) -> int:
-    """Print what would start, in which order. It allocates, writes and starts nothing."""
-    from portweave.allocator.ports.assign import entry_of
-    from portweave.allocator.ports.model import Entry
-    from portweave.allocator.ports.registry import load
-    from portweave.planning.planned_stack import check_profiles, requested_project
-    from portweave.planning.stack_plan import select
-    from portweave.procfiles.graph import start_order
-
-    request = request_of(args, os.environ)
-    project, options = requested_project(request), request.options
-    check_profiles(project.definitions, options.profiles)
-    wanted, left_out = select(project.definitions, options)
-    entry: Entry | None = entry_of(load(project.registry), project.key)
-    ports = {} if entry is None else entry.ports
-    rows = [
-        {
-            "name": service.name,
-            "command": service.command,
-            "port": ports.get(service.name) if service.env_var is not None else None,
-            "instances": options.scale.get(service.name, service.scale),
-            "dependsOn": {other.name: other.condition for other in service.depends_on},
-        }
-        for service in start_order(project.definitions)
-        if service.name in wanted
-    ]
-    if args.flag("json"):
-        import json
-
-        print(json.dumps({"schemaVersion": 1, "services": rows}, ensure_ascii=False, indent=2))
-        return 0
-    print(f"would start, in this order ({len(rows)} services):")
-    by_name = {service.name: service for service in project.definitions.services}
-    for row in rows:
-        service = by_name[str(row["name"])]
-        if service.env_var is None:
-            where = "no port"
-        else:
-            where = f"port {row['port']}" if row["port"] else "a port of a new block"
-        count = f" x {row['instances']}" if row["instances"] != 1 else ""
-        command = (
-            service.command if isinstance(service.command, str) else " ".join(service.command or ())
-        )
-        print(f"  {service.name}{count} ({where}): {command}")
-        for other in service.depends_on:
-            print(f"    after {other.name} is {other.condition}")
-    for name, why in left_out:
-        print(f"not started: {name} ({why})")
-    return 0

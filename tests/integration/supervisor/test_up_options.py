@@ -1,5 +1,6 @@
 """Options, names and environment of `portweave up`."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -169,6 +170,69 @@ def test_a_dry_run_starts_and_writes_nothing(project: Path, cli: "Cli", home: Pa
     assert "after db is ready" in done.stdout
     assert not (project / ".portweave").exists()
     assert not (home / "config").exists()
+
+
+def test_a_dry_run_shows_commands_with_the_arguments_of_frameworks_and_variables(
+    project: Path, cli: "Cli", home: Path
+) -> None:
+    write(
+        project,
+        """
+        services:
+          web: {command: vite, dependsOn: [api], environment: {API_TOKEN: sekret, MODE: a b}}
+          api: {command: [uvicorn, app], scale: 2, dependsOn: {db: started}}
+          db: {command: sleep 9, port: false}
+          late: {command: sleep 9, profiles: [x]}
+        """,
+    )
+    done = cli("up", "--dry-run", "--no-proxy", cwd=project)
+    assert done.returncode == 0, done.stderr
+    lines = [line.strip() for line in done.stdout.splitlines()]
+    assert lines[0] == "would start, in this order (3 services):"
+    names = ("db", "api", "api.2", "web")
+    heads = [line for line in lines if line.split(" (")[0] in names]
+    assert [line.split(" (")[0] for line in heads] == list(names)
+    port = heads[-1].partition(", now ")[2].partition(")")[0]
+    assert heads[-1].endswith(f"): vite --port {port} --strictPort --host 127.0.0.1")
+    assert f"appended for vite: --port {port} --strictPort --host 127.0.0.1" in lines
+    assert lines.count("after db is started") == 2
+    (own,) = (line for line in lines if line.startswith("sets API_TOKEN"))
+    assert own.startswith(f'sets API_TOKEN=*** MODE="a b" PORT={port} PORTWEAVE_INSTANCE=1 ')
+    assert own.endswith(f"PORTWEAVE_URL=http://127.0.0.1:{port}")
+    (shared,) = (line for line in lines if line.startswith("each gets: "))
+    assert f" WEB_PORT={port}" in shared
+    assert "HOST=127.0.0.1" in shared
+    assert lines[-1] == "not started: late (it needs --profile x)"
+    rows = json.loads(cli("up", "--dry-run", "--json", cwd=project).stdout)["services"]
+    web = rows[-1]
+    assert (web["name"], web["command"], web["port"], web["framework"]) == (
+        *("web", "vite", None, "vite"),
+    )
+    assert web["appended"] == ["--port", port, "--strictPort", "--host", "127.0.0.1"]
+    assert web["environment"].items() >= {"API_TOKEN": "***", "MODE": "a b"}.items()
+    # It allocates nothing, so the ports may be others later.
+    assert not (project / ".portweave").exists()
+    assert not (home / "config").exists()
+
+
+def test_a_dry_run_names_hooks_in_order(project: Path, cli: "Cli") -> None:
+    write(
+        project,
+        """
+        hooks: {beforeUp: echo before, afterReady: echo ready, afterDown: echo down}
+        services:
+          web: {command: sleep 9, port: false}
+        """,
+    )
+    done = cli("up", "--dry-run", cwd=project)
+    lines = [line.strip() for line in done.stdout.splitlines() if not line.startswith("    ")]
+    assert lines == [
+        "would start, in this order (1 service):",
+        "beforeUp (hook): echo before",
+        "web (no port): sleep 9",
+        "afterReady (hook): echo ready",
+        "afterDown runs when the stack has stopped: echo down",
+    ]
 
 
 @pytest.mark.parametrize(
