@@ -40,6 +40,8 @@ from portweave.supervisor.processes.started_journal import (
 from portweave.supervisor.proxy.announce.announcer import Announcer
 from portweave.supervisor.record_and_socket import RecordAndSocket
 from portweave.supervisor.registry.moved_folder import FolderAnchor
+from portweave.supervisor.reporting.last_word import StackEnd
+from portweave.supervisor.reporting.live_report import LiveReport
 from portweave.supervisor.reporting.reporter import Reporter
 from portweave.supervisor.reporting.state_messages import stopping_message
 from portweave.supervisor.reporting.status_rows import Clock
@@ -71,6 +73,7 @@ from portweave.supervisor.shutdown.reap_stack import (
 from portweave.supervisor.stack_outcome import exit_status, is_to_stop
 from portweave.supervisor.stack_signals import ChildReaper, StackSignals
 from portweave.system.faults import user_error
+from portweave.system.processes import in_foreground
 from portweave.system.tasks import (
     Group,
     forever,
@@ -116,9 +119,9 @@ async def run(
     except Exception as fault:
         error = user_error(fault)
         # Through the view, because a stuck reader must not delay the end.
-        stack.view.say(f"error: {error.message} ({error.code})")
+        stack.view.say(f"error: {error.message} ({error.code})", is_error=True)
         for hint in error.hints:
-            stack.view.say(f"hint: {hint}")
+            stack.view.say(f"hint: {hint}", is_error=True)
         return error.exit_status
     finally:
         stack.close_logs()
@@ -155,6 +158,9 @@ class Stack:
             colour=options.colour,
             coloured_names=options.coloured_names,
             silent=options.detached,
+            quiet=options.quiet,
+            waiting=options.waiting,
+            is_foreground=partial(in_foreground, options.guardian or os.getpid()),
         )
         folder = os.path.dirname(options.journal or "")
         self.snapshots = Snapshots(NestedStacks(folder, options.guardian or os.getpid()))
@@ -164,6 +170,9 @@ class Stack:
         self.left: list[str] = []
         self.engine = Engine(self._make_service, self._after_change, self.view.say)
         self.reporter = Reporter(work, self.view, self.engine)
+        self._live_report = LiveReport(self.view.live, self.engine, work.began_s, options.marks)
+        self._end: StackEnd | None = None
+        self.summary = ""
         say = self.reporter.warn_of_names
         naming = options.naming
         self.announcer = None if naming is None else Announcer(naming, wake, say)
@@ -253,6 +262,7 @@ class Stack:
         self.engine.serve(tasks)
         # If a signal or a client was quicker, the fleet is closed, and this starts nothing.
         self.engine.start(self.plan.wanted)
+        self._live_report.update(time.monotonic())
         # The first services do not need these to start, so they come after them.
         tasks.start(self._finish_start)
         tasks.start(
@@ -274,6 +284,7 @@ class Stack:
                 ends.start(self.announcer.close)
         self.left = self.engine.left
         self.left += [text for text in self._orphans if text not in self.left]
+        self._sum_up()
         self.finished.set()
         await self._files.close()
         await self._calls.close()
@@ -336,8 +347,18 @@ class Stack:
         if self._logs is not None:
             self._logs.remove_old()
 
+    def _sum_up(self) -> None:
+        """Report the end of a stack that was stopped."""
+        if self._end is None:
+            return
+        killed = [name for name, service in self.engine.services.items() if service.killed]
+        self.summary = self._end.summary(self.engine.fleet, killed, time.monotonic())
+        if self._end.has_stopped:
+            self.view.say(self.summary)
+
     def close(self) -> None:
         """Stop all services, dependents first."""
+        self._note_end()
         self.engine.close()
         if not self.view.interactive and (line := stopping_message(self.engine.fleet)):
             # After the messages that are still due.
@@ -346,7 +367,12 @@ class Stack:
     def kill(self) -> None:
         """Kill all services at once."""
         self._killing = True
+        self._note_end()
         self.engine.kill()
+
+    def _note_end(self) -> None:
+        if self._end is None:
+            self._end = StackEnd(self.engine.fleet, time.monotonic())
 
     def end(self, grace_s: float | None) -> None:
         """Stop all services because a client asked for it.
@@ -432,10 +458,7 @@ class Stack:
         if not after.closing and is_last_job_due(after):
             self.close()
             return
-        if after.closing:
-            line = stopping_message(after, killing=self._killing)
-            more = "" if self._killing else " (Ctrl-C again to kill)"
-            self.view.status(f"[portweave] {line}{more}" if line else "")
+        self._live_report.update(time.monotonic(), killing=self._killing)
         if is_over(after):
             self._all_ended.set()
 

@@ -106,7 +106,9 @@ class StackSignals:
             self._kill()
 
     def _resize(self) -> None:
-        """Give the services' terminals the size of the view's terminal."""
+        """Give the services' terminals and the live line the size of the view's terminal."""
+        if self._view.live is not None:
+            self._view.live.resize()
         size = self._view.size()
         if size is not None:
             for service in self._engine.services.values():

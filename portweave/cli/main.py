@@ -213,6 +213,8 @@ def _dispatch(words: list[str], args: Args) -> int:
         from portweave.maintenance.dead_stacks import finish_dead_stacks
 
         for line in finish_dead_stacks(os.environ):
+            if args.flag("quiet"):
+                continue
             print(f"[portweave] {line}", file=sys.stderr, flush=True)
     status: int = module.run(args)
     return status

@@ -146,6 +146,8 @@ def run_options_of(args: "Args") -> "RunOptions":
         fail_fast=args.flag("fail_fast"),
         verbose=args.flag("verbose"),
         plain=args.flag("no_color"),
+        quiet=args.flag("quiet"),
+        as_json=args.flag("json"),
     )
 
 

@@ -39,6 +39,7 @@ from portweave.supervisor.registry.stack_records import (
     stack_key,
     stacks_dir,
 )
+from portweave.system import still_waiting
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ _PASSES = {
     ECONNREFUSED: "nothing listens on its control socket yet; it is starting, or ending",
     ECONNRESET: "it is ending",
 }
+# What a command waits for while a process cleans up after a stack that was killed.
+LAST_RUN = "what is left of the last run is being ended"
 _BUSY = "it is busy: too many clients wait for it"
 _SILENT = "it is busy: it has said nothing for {:g} s"
 
@@ -94,6 +97,8 @@ class Client:
     def __init__(self, record: StackRecord, patience_s: float = PATIENCE_S) -> None:
         self.record = record
         self._last_id = 0
+        # The id of the request for what is waited for.
+        self._watching: int | None = None
         self._rest = b""
         self._lines: list[bytes] = []
         if not record.socket:
@@ -122,6 +127,7 @@ class Client:
                 raise StackGoneError(self.record.namespace, self.record.pid)
             if time.monotonic() >= until_s:
                 raise self._silent(why)
+            still_waiting.still(why)
             time.sleep(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
@@ -131,9 +137,11 @@ class Client:
         *params: object,
         each: "Callable[[object], None] | None" = None,
         patience_s: float | None = PATIENCE_S,
+        watched: "Sequence[object] | None" = None,
     ) -> object:
         """Send a request and wait for its answer; see `send` and `answer`."""
-        return self.answer(self.send(method, *params), each=each, patience_s=patience_s)
+        asked = self.send(method, *params)
+        return self.answer(asked, each=each, patience_s=patience_s, watched=watched)
 
     def answer(
         self,
@@ -141,6 +149,7 @@ class Client:
         *,
         each: "Callable[[object], None] | None" = None,
         patience_s: float | None = PATIENCE_S,
+        watched: "Sequence[object] | None" = None,
     ) -> object:
         """Wait for the answer to a request.
 
@@ -149,6 +158,8 @@ class Client:
             each: Receives each item that the supervisor sends before the answer, such as an event.
                 These may also be items for other requests.
             patience_s: How long the supervisor may be silent; None for any time.
+            watched: The parameters of `/supervisor/waiting`, by which a command that waits shows
+                what it waits for; None to show nothing.
 
         Returns:
             The first value of the answer; None without a value.
@@ -158,15 +169,41 @@ class Client:
             SupervisorError: It refused.
         """
         self._socket.settimeout(patience_s)
+        wait = still_waiting.current()
+        if wait is None or watched is None:
+            return self._answer(asked, each, wait)
+        wait.when_long(lambda: self._watch(watched))
+        try:
+            return self._answer(asked, each, wait)
+        finally:
+            wait.when_long(None)
+
+    def _answer(
+        self,
+        asked: int,
+        each: "Callable[[object], None] | None",
+        wait: "still_waiting.Wait | None",
+    ) -> object:
         while True:
             message = self._next_message()
             if message.get("method") == "$/stream":
                 values = message.get("params")
-                if each is not None and is_list(values):
+                if not is_list(values):
+                    continue
+                if values[0] == self._watching:
+                    if wait is not None:
+                        wait.take(values[1])
+                elif each is not None:
                     each(values[1])
             elif message.get("id", asked) in (asked, None):
                 # An answer to a message that could not be read has no id.
                 return _value_of(message)
+
+    def _watch(self, watched: "Sequence[object]") -> None:
+        """Have the supervisor stream what is waited for."""
+        patience_s = self._socket.gettimeout()
+        self._watching = self.send("/supervisor/waiting", *watched)
+        self._socket.settimeout(patience_s)
 
     def has_news(self, within_s: float) -> bool:
         """Whether the supervisor sends a message within a time."""
@@ -261,6 +298,13 @@ class Client:
 
     def _next_message(self) -> "dict[str, object]":
         while not self._lines:
+            wait, patience_s = still_waiting.current(), self._socket.gettimeout()
+            if (
+                wait is not None
+                and patience_s != 0
+                and not wait.until_readable(self._socket.fileno(), patience_s)
+            ):
+                raise self._silent(_SILENT.format(patience_s))
             try:
                 data = self._socket.recv(_CHUNK_BYTES)
             except BlockingIOError:
@@ -381,6 +425,7 @@ def settled(
         # A supervisor whose guardian was killed still answers.
         if is_alive(found) or time.monotonic() >= until_s or listener_at(found.socket) is not None:
             return found
+        still_waiting.still(LAST_RUN)
         time.sleep(_FIRST_PAUSE_S)
     return None
 
@@ -438,6 +483,7 @@ def ask(
     each: "Callable[[object], None] | None" = None,
     patience_s: float | None = PATIENCE_S,
     reach_s: float = PATIENCE_S,
+    watched: "Sequence[object] | None" = None,
 ) -> object:
     """Call the supervisor of a command's stack; see `Client.call`.
 
@@ -449,6 +495,7 @@ def ask(
         each: Receives each item before the answer.
         patience_s: How long the supervisor may be silent.
         reach_s: How long to wait for a connection.
+        watched: As of `Client.answer`.
 
     Raises:
         OtherProtocolError: A portweave with another protocol started the stack.
@@ -458,6 +505,6 @@ def ask(
         raise OtherProtocolError(record.namespace, record.version)
     client = Client(record, reach_s)
     try:
-        return client.call(method, *params, each=each, patience_s=patience_s)
+        return client.call(method, *params, each=each, patience_s=patience_s, watched=watched)
     finally:
         client.close()

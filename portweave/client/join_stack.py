@@ -5,6 +5,7 @@ import sys
 import time
 
 from portweave.client.client import (
+    LAST_RUN,
     PATIENCE_S,
     Client,
 )
@@ -56,6 +57,7 @@ from portweave.supervisor.registry.stack_records import (
     read_record,
     stacks_dir,
 )
+from portweave.system.still_waiting import still
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -130,7 +132,8 @@ def record_of(folder: str, key: str, patience_s: float) -> StackRecord | None:
             return None
         if time.monotonic() >= until_s:
             pid = record.pid if record is not None else 0
-            raise StackUnreachableError(key, pid, "what is left of the last run is being ended")
+            raise StackUnreachableError(key, pid, LAST_RUN)
+        still(LAST_RUN)
         time.sleep(_PAUSE_S)
 
 
@@ -283,6 +286,7 @@ def _await_end(folder: str, key: str, timeout_s: float, error: PortweaveError) -
     while is_held(folder, key):
         if time.monotonic() >= until_s:
             raise error
+        still("it is being stopped")
         time.sleep(_PAUSE_S)
 
 
@@ -444,6 +448,7 @@ def _await(
         not fail_fast,
         each=progress.take,
         patience_s=timeout_s + PATIENCE_S,
+        watched=(list(names), "ready"),
     )
     rows = _rows_of(answer)
     progress.report_rest(rows)

@@ -14,6 +14,7 @@ from portweave.allocator.state_folder import place_mark
 from portweave.allocator.worktree import logs_dir
 from portweave.client.stack_ended import StackEndedError
 from portweave.encoding import colours
+from portweave.encoding.marks import marks_of
 from portweave.encoding.value import replace, value
 from portweave.errors import StackMovedError, StackRunningError, UsageError
 from portweave.planning.allocation_text import stack_banner
@@ -34,6 +35,7 @@ from portweave.supervisor.services.plan import time_to_ready_s
 from portweave.supervisor.services.terminal_policy import TerminalPolicy
 from portweave.supervisor.services.work_order import Options, RouteSettings, WorkOrder
 from portweave.system.interrupts import Raised, at_end
+from portweave.system.live_line import mode_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,6 +57,8 @@ class RunOptions:
         fail_fast: Whether to return as soon as one service cannot become ready.
         verbose: Whether to report more.
         plain: Whether the command line refuses colours.
+        quiet: Whether to report errors alone.
+        as_json: Whether the command prints data for programs.
     """
 
     detached: bool = False
@@ -64,6 +68,8 @@ class RunOptions:
     fail_fast: bool = False
     verbose: bool = False
     plain: bool = False
+    quiet: bool = False
+    as_json: bool = False
 
 
 class StackStart:
@@ -188,7 +194,7 @@ class StackStart:
                 self._environ, is_terminal=os.isatty(1), refused=self._options.plain
             ),
             verbose=self._options.verbose,
-            banner="" if detached else self.banner(),
+            banner="" if detached or self._options.quiet else self.banner(),
             tag=self.tag,
             journal=lock.journal,
             logs=logs_dir(plan.root, plan.namespace),
@@ -197,6 +203,14 @@ class StackStart:
             socket=socket,
             detached=detached,
             version=__version__,
+            quiet=self._options.quiet,
+            waiting=mode_of(
+                self._environ,
+                is_terminal=os.isatty(2),
+                as_json=self._options.as_json,
+                quiet=self._options.quiet or detached,
+            ),
+            marks=marks_of(self._environ),
             naming=self._route_settings(guardian),
         )
         return pickle.dumps(WorkOrder(plan, options, began_s, self._planned.request.as_json()))

@@ -25,6 +25,7 @@ STACK = Option(
     values="stacks",
     about="the stack of another worktree (see ls)",
 )
+_is_quiet = False
 # In messages; logs have the whole line.
 _LONGEST_LINE = 500
 
@@ -87,8 +88,21 @@ def instance_of(row: "Mapping[str, object]") -> str:
     return f"{name}.{number}" if isinstance(number, int) and number > 1 else str(name)
 
 
-def say(text: str) -> None:
-    """Print a message to stderr; each of its lines gets the prefix."""
+def be_quiet() -> None:
+    """Print no messages from now on but errors."""
+    global _is_quiet
+    _is_quiet = True
+
+
+def say(text: str, *, is_error: bool = False) -> None:
+    """Print a message to stderr; each of its lines gets the prefix.
+
+    Args:
+        text: The message.
+        is_error: Whether to print it even after `be_quiet`.
+    """
+    if _is_quiet and not is_error:
+        return
     sys.stderr.write("".join(f"[portweave] {line}\n" for line in text.split("\n")))
     sys.stderr.flush()
 

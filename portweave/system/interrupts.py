@@ -57,6 +57,12 @@ def at_end(undo: "Callable[[], None]") -> None:
     _at_end.append(undo)
 
 
+def not_at_end(undo: "Callable[[], None]") -> None:
+    """Remove a function that `at_end` has registered."""
+    if undo in _at_end:
+        _at_end.remove(undo)
+
+
 def clear_at_end() -> None:
     """Remove all functions registered by `at_end`."""
     _at_end.clear()

@@ -37,13 +37,14 @@ class NonblockingOutput:
         caught_up: Called when a lagging reader has caught up.
 
     Attributes:
+        fd: The descriptor.
         terminal: Whether the output is a terminal.
         broken: Whether the output has no reader any more.
         lagging: Whether a wait for the reader has failed, and it has not caught up since.
     """
 
     def __init__(self, fd: int, caught_up: Callable[[], None]) -> None:
-        self._fd = fd
+        self.fd = fd
         self._caught_up = caught_up
         self.terminal = os.isatty(fd)
         self.broken = False
@@ -154,7 +155,7 @@ class NonblockingOutput:
     def _write(self, pieces: list[bytes], size: int) -> None:
         if size <= _PIECE_BYTES and size:
             try:
-                written = os.writev(self._fd, pieces)
+                written = os.writev(self.fd, pieces)
             except BlockingIOError:
                 written = 0
             self._count(written)
@@ -165,10 +166,10 @@ class NonblockingOutput:
             rest = memoryview(b"".join(pieces))
         while rest:
             try:
-                written = os.write(self._fd, rest[:_PIECE_BYTES])
+                written = os.write(self.fd, rest[:_PIECE_BYTES])
             except BlockingIOError:
                 # Another process, such as Node, has made the shared output non-blocking.
-                _wait_until_writable(self._fd)
+                _wait_until_writable(self.fd)
                 continue
             self._count(written)
             rest = rest[written:]

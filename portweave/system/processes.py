@@ -60,6 +60,16 @@ def parent_of(pid: int) -> int:
         return 0
 
 
+def in_foreground(pid: int) -> bool:
+    """Whether a process may use its terminal; also where that is unknown, or it has none."""
+    if not HAS_PROC:
+        return True
+    # proc(5), fields 5 and 8 of stat: its group, and the group in the foreground of its terminal.
+    stat = read_bytes(f"/proc/{pid}/stat")
+    fields = stat[stat.rfind(b")") + 2 :].split()
+    return len(fields) <= 5 or fields[5] in (b"-1", fields[2])
+
+
 def words_of(pid: int) -> tuple[str, ...]:
     """A process's command line as words; empty if unknown."""
     if HAS_PROC:

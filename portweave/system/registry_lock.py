@@ -18,6 +18,7 @@ import os
 import time
 
 from portweave.errors import PortweaveError, RegistryLockedError
+from portweave.system import still_waiting
 from portweave.system.files import (
     lock_descriptor,
     read_all,
@@ -40,6 +41,8 @@ _ATTEMPTS = 100
 _PATIENCE_S = 30.0
 # After this time npm portweave removes the folder of any process.
 _STALE_S = 30.0
+# What a command tells that waits for long.
+_WHY = "another process has locked the ports"
 _MODE = 0o1700
 _STICKY = 0o1000
 
@@ -136,6 +139,7 @@ class FolderLock:
     def _make_folder(self) -> None:
         for attempt in range(self._attempts):
             if attempt:
+                still_waiting.still(_WHY)
                 time.sleep(_PAUSE_S)
             while True:
                 try:
@@ -308,7 +312,12 @@ class _Wait:
 
     def until(self, timeout_s: float) -> bool:
         try:
-            self._over.acquire(timeout=timeout_s)
+            until_s = time.monotonic() + timeout_s
+            left_s = timeout_s
+            while left_s > 0 and not self._over.acquire(
+                timeout=still_waiting.pause_s(_WHY, left_s)
+            ):
+                left_s = until_s - time.monotonic()
         finally:
             with self._guard:
                 # From now on the lock comes too late.

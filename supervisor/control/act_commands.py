@@ -118,7 +118,8 @@ class ActCommands:
         fleet = self._engine.fleet
         failed = [n for n in failures(fleet) if fleet.plans[n].last]
         hook = {"name": failed[0], "reason": fleet.lives[failed[0]].reason} if failed else None
-        return [{"left": list(self._host.left), "failedHook": hook}]
+        left, summary = list(self._host.left), self._host.summary
+        return [{"left": left, "summary": summary, "failedHook": hook}]
 
     async def apply(self, params: list[object], _stream: Stream) -> list[object]:
         """Adopt a plan, or a part of it.

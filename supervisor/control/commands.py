@@ -41,6 +41,7 @@ class Commands:
             "restart": act.restart,
             "kill": act.kill,
             "wait": read.wait,
+            "waiting": read.waiting,
             "down": act.down,
             "events": read.events,
             "origin": read.origin,

@@ -35,10 +35,16 @@ from portweave.supervisor.reporting.explanation import (
 )
 from portweave.supervisor.reporting.run_history import differences
 from portweave.supervisor.reporting.usage import measure
+from portweave.supervisor.reporting.waited_services import WaitedServices
+from portweave.supervisor.reporting.waiting_line import Waiting
+from portweave.supervisor.reporting.waiting_line import as_json as as_item
+from portweave.supervisor.reporting.waits import EXIT, READY
 from portweave.supervisor.services.lifecycle import Life, Phase
 from portweave.system.tasks import Within
 
 LAST_LINES = 10
+# How often `waiting` looks: probes and lines of output have no events.
+WAITING_PAUSE_S = 0.25
 # A hook is no service: it has a row while it runs, and after it has failed.
 _HIDDEN = (Phase.STOPPED, Phase.COMPLETED, Phase.BLOCKED)
 # How much longer `wait` waits for the end of a service that has failed and is being stopped.
@@ -59,6 +65,7 @@ class ReadCommands:
         self._host = host
         self._engine = host.engine
         self._rows = rows
+        self._waited = WaitedServices(host.engine)
 
     def _names(self, params: list[object]) -> list[str]:
         return instance_names(self._engine.fleet.plans, params)
@@ -123,6 +130,24 @@ class ReadCommands:
                     break
                 await self._engine.wait_for_change()
         return [[self._outcome(goal, name) for name in names]]
+
+    async def waiting(self, params: list[object], stream: Stream) -> list[object]:
+        """Stream what is waited for, when it changes, until the stack has ended.
+
+        Parameters: names, and a `Goal`.
+        """
+        names = self._names(params) or sorted(self._engine.fleet.included)
+        goal = EXIT if len(params) > 1 and params[1] == Goal.EXIT else READY
+        last: Waiting | None = None
+        finished = self._host.finished
+        while not finished.is_set():
+            found = self._waited.now(names, goal)
+            if found != last:
+                last = found
+                stream(as_item(found))
+            async with Within(WAITING_PAUSE_S):
+                await finished.wait()
+        return []
 
     def _is_settled(
         self, goal: Goal, names: list[str], *, over_all: bool, last: bool = False

@@ -27,6 +27,7 @@ class Host(Protocol):
         began_s: When the stack began, on the monotonic clock.
         finished: Set when all of the stack has ended.
         left: Descriptions of processes that could not be ended.
+        summary: The line that sums up the end; empty before that.
         reporter: Reports events, and remembers them.
         announcer: Keeps the stack's names registered; None for a stack without names.
         anchor: Tells whether the stack's folder was moved.
@@ -40,6 +41,7 @@ class Host(Protocol):
     began_s: float
     finished: asyncio.Event
     left: list[str]
+    summary: str
     reporter: Reporter
     announcer: Announcer | None
     anchor: FolderAnchor

@@ -22,11 +22,13 @@ from portweave.supervisor.logs.line_splitter import (
     with_prefix,
     without_colour,
 )
+from portweave.supervisor.logs.live_output import LiveOutput
 from portweave.supervisor.logs.screen_clear import BlankLines
 from portweave.system.held_output import (
     CLEAR_LINE,
     HeldOutput,
 )
+from portweave.system.live_line import LIVE, OFF
 from portweave.system.nonblocking_output import NonblockingOutput
 from portweave.system.tasks import (
     Within,
@@ -67,6 +69,12 @@ class View:
         colour: Whether to show the colours of services.
         coloured_names: Whether to colour names.
         silent: Whether the output has no reader; then lines are not even formatted.
+        quiet: Whether portweave prints errors alone.
+        waiting: How the view shows what is waited for: `LIVE`, `PLAIN` or `OFF`.
+        is_foreground: Whether the command runs in the foreground of its terminal.
+
+    Attributes:
+        live: The live last line; None for none.
     """
 
     def __init__(
@@ -76,8 +84,12 @@ class View:
         colour: bool,
         coloured_names: bool,
         silent: bool = False,
+        quiet: bool = False,
+        waiting: str = OFF,
+        is_foreground: Callable[[], bool] = lambda: True,
     ) -> None:
         self._silent = silent
+        self._quiet = quiet
         self._names = list(names)
         self._width = max(map(len, self._names), default=0)
         # Lines that a slow reader has not got, by instance, with their prefix.
@@ -88,8 +100,19 @@ class View:
         self._colour = colour
         self._coloured_names = coloured_names
         self._open: Source | None = None
-        self._status = b""
         self._held: HeldOutput | None = None
+        self._interactive = waiting == LIVE
+        self.live = (
+            LiveOutput(
+                self._err,
+                waiting,
+                colour=coloured_names,
+                say=self.say,
+                is_foreground=is_foreground,
+            )
+            if waiting != OFF and not silent
+            else None
+        )
         # Portweave's held messages, if they have an output of their own.
         self._held_words = HeldOutput(_HELD_BYTES)
         self.partial_wait_limit_s = _TERMINAL_PATIENCE_S if self._out.terminal else _PIPE_PATIENCE_S
@@ -116,6 +139,8 @@ class View:
             self._report_skipped(source.prefix, source.skipped)
             if blank := source.blank_lines.close():
                 self._put(*with_prefix(source.prefix, blank))
+            if self._open is source:
+                self._end_open_line()
 
     def relay(
         self,
@@ -162,7 +187,7 @@ class View:
             # The rest of a line whose beginning is shown.
             end = sanitised.index(b"\n") + 1
             self._continue_line(source, lines[: lines.index(b"\n")], sanitised[:end])
-            self._open = None
+            self._close_part()
             sanitised = sanitised[end:]
         if sanitised:
             self._put(*with_prefix(source.prefix, sanitised))
@@ -179,6 +204,8 @@ class View:
         else:
             self._put(source.prefix, sanitised)
             self._open = source
+            if self.live is not None:
+                self.live.begin_part()
 
     def _continue_line(self, source: Source, raw: bytes, sanitised: bytes) -> None:
         """Show more of an incomplete line: after its beginning, or in its place."""
@@ -187,9 +214,15 @@ class View:
         else:
             self._put(sanitised, keep_open=True)
 
-    def say(self, text: str) -> None:
-        """Show a message of portweave, with its prefix on each line."""
-        self.print("".join(f"[portweave] {line}\n" for line in text.split("\n")))
+    def say(self, text: str, *, is_error: bool = False) -> None:
+        """Show a message of portweave, with its prefix on each line.
+
+        Args:
+            text: The message.
+            is_error: Whether to show it even if the view is quiet.
+        """
+        if is_error or not self._quiet:
+            self.print("".join(f"[portweave] {line}\n" for line in text.split("\n")))
 
     def print(self, text: str) -> None:
         """Show whole lines on stderr, without a prefix, with control characters escaped."""
@@ -201,21 +234,9 @@ class View:
         elif self._held is not None:
             self._held_words.put(data)
         else:
+            if self.live is not None:
+                self.live.before_output()
             self._err.put(data)
-
-    def status(self, text: str) -> None:
-        """Keep `text` as the last line of the terminal; an empty text removes it."""
-        if not self.interactive or self._held is not None:
-            return
-        try:
-            columns = os.get_terminal_size(1).columns or 80
-        except OSError:  # stdout is closed
-            columns = 80
-        line = escaped(text)[: columns - 1].encode("utf-8", "backslashreplace")
-        if line != self._status:
-            self._end_open_line()
-            self._out.put(CLEAR_LINE + line)
-            self._status = line
 
     def hold(self, text: str) -> None:
         """Show a last message, and then nothing more until `release`.
@@ -224,8 +245,12 @@ class View:
         """
         if self._held is not None:
             return
+        if self.live is not None:
+            self.live.hold()
         waiting = self._out.take_back()
-        self.status("")
+        if self.live is not None and self._open is None:
+            # What removes the live line was perhaps taken back.
+            self._out.put(CLEAR_LINE)
         self._end_open_line()
         self.say(text)
         self._held = HeldOutput(_HELD_BYTES)
@@ -249,6 +274,8 @@ class View:
             self._put(piece)
         for words in self._held_words.drain()[1]:
             self._err.put(words)
+        if self.live is not None:
+            self.live.release()
 
     def close(self, wait_limit_s: float = 1.0) -> None:
         """Write queued output, then stop.
@@ -257,7 +284,8 @@ class View:
             wait_limit_s: How long to wait for a reader that takes nothing.
         """
         self.release()
-        self.status("")
+        if self.live is not None:
+            self.live.end()
         self._report_all_skipped()
         self._end_open_line()
         self._out.close(wait_limit_s)
@@ -276,8 +304,8 @@ class View:
 
     @property
     def interactive(self) -> bool:
-        """Whether there is a terminal whose last line can show a status."""
-        return self._err is self._out and self._out.terminal
+        """Whether there is a terminal whose last line shows what is waited for."""
+        return self._interactive
 
     def _sanitise(self, lines: bytes) -> bytes:
         if self._out.terminal:
@@ -288,17 +316,21 @@ class View:
         if self._held is not None:
             self._held.put(b"".join(pieces))
             return
+        if self.live is not None:
+            self.live.before_output()
         if not keep_open:
             self._end_open_line()
-        if self._status:
-            self._out.put(CLEAR_LINE, *pieces, self._status)
-        else:
-            self._out.put(*pieces)
+        self._out.put(*pieces)
 
     def _end_open_line(self) -> None:
         if self._open is not None:
             self._out.put(b"\n")
-            self._open = None
+            self._close_part()
+
+    def _close_part(self) -> None:
+        self._open = None
+        if self.live is not None:
+            self.live.end_part()
 
     def _report_all_skipped(self) -> None:
         for prefix, skipped in self._skipped.values():

@@ -177,4 +177,4 @@ class Reporter:
             if cause and is_told and cause.hint:
                 text += f"\n  hint: {hide(cause.hint, plan.environment)}"
         if text:
-            self._view.say(text)
+            self._view.say(text, is_error=life.phase is Phase.FAILED)

@@ -285,6 +285,32 @@ def failures(fleet: Fleet) -> list[str]:
     ]
 
 
+def pending_needs(fleet: Fleet, name: str) -> list[str]:
+    """Names of the instances that an instance waits for before it starts."""
+    if fleet.lives[name].phase is not Phase.WAITING:
+        return []
+    return [
+        need.instance
+        for need in fleet.plans[name].needs
+        if need.instance in fleet.included
+        and need.instance in fleet.lives
+        and (
+            need.instance in fleet.pending_stops
+            or _verdict(need, fleet.lives[need.instance]) == "pending"
+        )
+    ]
+
+
+def live_dependents(fleet: Fleet) -> dict[str, list[str]]:
+    """The running instances that depend directly on an instance, by the name of that instance."""
+    found: dict[str, list[str]] = {}
+    for plan in fleet.plans.values():
+        if fleet.lives[plan.name].phase in ALIVE:
+            for need in plan.needs:
+                found.setdefault(need.instance, []).append(plan.name)
+    return found
+
+
 def _settle(fleet: Fleet, now_s: float) -> tuple[Fleet, Orders]:
     """Let each instance follow the state of the others, until nothing changes."""
     orders: Orders = []

@@ -73,11 +73,12 @@ def probe_port(port: int, is_member: Callable[[int], bool]) -> Answer:
     """
     holder = listener(port)
     if holder is None:
-        return Failed(f"nothing of it listens on port {port}")
+        return Failed(f"nothing of it listens on port {port}", f"nothing listens on {port}")
     # The process of another user's listener is hidden: it counts as the service's own.
     if holder.pid is None or is_member(holder.pid):
         return Passed()
-    return Failed(f"port {port} is held by another program, {holder}")
+    reason = f"port {port} is held by another program"
+    return Failed(f"{reason}, {holder}", reason)
 
 
 async def probe_http(url: str, own_port: int | None, is_member: Callable[[int], bool]) -> Answer:
@@ -102,7 +103,7 @@ async def probe_http(url: str, own_port: int | None, is_member: Callable[[int], 
         answer = probe_port(port, is_member)
         if isinstance(answer, Failed):
             return answer
-    answer = Failed(f"{url} gave no answer within {HTTP_TIMEOUT_S:g} s")
+    answer = Failed(f"{url} gave no answer within {HTTP_TIMEOUT_S:g} s", "http: no answer")
     async with Within(HTTP_TIMEOUT_S):
         for one in hosts:
             answer = await _request(url, one, port)
@@ -135,14 +136,14 @@ async def _request(url: str, host: str, port: int) -> Answer:
         # asyncio replaces the kernel's message about a connection by its own.
         is_plain = isinstance(error, ConnectionError) and error.errno is not None
         reason = os.strerror(error.errno or 0) if is_plain else error.strerror
-        return Failed(f"{url}: {reason or error}")
+        return Failed(f"{url}: {reason or error}", f"http: {reason or error}")
     if not received:
-        return Failed(f"{url}: it closed the connection")
+        return Failed(f"{url}: it closed the connection", "http: connection closed")
     words = received.split(b"\r\n")[0].split()
     if len(words) < 2 or not words[0].startswith(b"HTTP/") or not words[1].isdigit():
-        return Failed(f"{url}: the answer is not HTTP")
+        return Failed(f"{url}: the answer is not HTTP", "the answer is not HTTP")
     status = int(words[1])
-    return Passed() if 200 <= status < 400 else Failed(f"{url} answers {status}")
+    return Passed() if 200 <= status < 400 else Failed(f"{url} answers {status}", f"http {status}")
 
 
 async def _send_plain(host: str, port: int, question: bytes) -> bytes:
@@ -220,11 +221,12 @@ async def probe_command(
                 said += os.read(fd, KEPT_BYTES)
             os.close(fd)
     if not in_time:
-        return Failed(f"{argv[-1]} took longer than {EXEC_TIMEOUT_S:g} s")
+        return Failed(f"{argv[-1]} took longer than {EXEC_TIMEOUT_S:g} s", "exec: too slow")
     if status == 0:
         return Passed()
     last = plain_text(bytes(said).strip().rpartition(b"\n")[2])[:200]
-    return Failed(f"{argv[-1]} {describe_exit(status)}" + (f": {last}" if last else ""))
+    reason = f"{argv[-1]} {describe_exit(status)}" + (f": {last}" if last else "")
+    return Failed(reason, f"exec: exit {status}")
 
 
 async def _end_probe(process: Process, tag: str, snapshots: Snapshots) -> int:

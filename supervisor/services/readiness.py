@@ -89,6 +89,7 @@ class Readiness:
 
     Attributes:
         pending: Why it is not ready, by the last probes; empty once it is.
+        pending_brief: The same in a few words.
         printed: Its newest output.
         elsewhere: Ports that it listens on while it lacks its own, by the last look.
     """
@@ -103,6 +104,7 @@ class Readiness:
         self._ready = with_guessed_port(plan.ready, plan.port, has_listened=has_listened)
         self._pattern = None if plan.ready.log is None else re.compile(plan.ready.log)
         self.pending = ""
+        self.pending_brief = ""
         self.printed = RecentOutput(plan.working_dir)
         self.other_ports: tuple[int, ...] = ()
         self._log_matched = False
@@ -260,7 +262,7 @@ class Readiness:
                 answer = await self._probe(tree)
             if isinstance(answer, Passed):
                 break
-            self.pending = answer.reason
+            self.pending, self.pending_brief = answer.reason, answer.brief or answer.reason
             if time.monotonic() >= self._late_at_s and not late:
                 if ready.guessed:
                     self._observers.listened.forget(self._plan)
@@ -274,7 +276,7 @@ class Readiness:
             async with Within(pause_s if late else min(pause_s, left_s)):
                 await self._probe_now.wait()
                 self._probe_now = asyncio.Event()
-        self.pending = ""
+        self.pending = self.pending_brief = ""
         if ready.tcp is not None or self._listens(tree):
             self._mark_listening()
         else:
@@ -289,6 +291,7 @@ class Readiness:
         async with Group() as tasks:
             resting = tasks.start(wait_until_idle, self._plan.name, tree, began_s)
             latest_s = began_s + max(LATEST_S, self._ready.timeout_s)
+            self.pending_brief = f"nothing listens on {self._plan.port}"
             while not (is_listening := self._listens(tree)):
                 left_s = latest_s - time.monotonic()
                 if resting.done() or left_s <= 0:
@@ -296,6 +299,7 @@ class Readiness:
                 pause_s = next_pause_s(pause_s, IDLE_LOOK_S)
                 await asyncio.wait((resting,), timeout=min(pause_s, left_s))
             tasks.cancel()
+        self.pending_brief = ""
         if is_listening:
             self._mark_listening()
             self._send(BecameReady())
@@ -304,7 +308,7 @@ class Readiness:
 
     def _become_ready_without_listener(self) -> None:
         """Report it as ready without a listener, and look for one a while longer."""
-        self.pending = ""
+        self.pending = self.pending_brief = ""
         self._lacks_listener = True
         self._search_for(SEARCH_S)
         self._send(BecameReady(self._no_listener_note()))
@@ -381,7 +385,8 @@ class Readiness:
             answers.append(Failed(f"no line matches {self._pattern.pattern!r}"))
         if ready.notify and not self._notified_ready:
             said = f" (it says: {self._status})" if self._status else ""
-            answers.append(Failed(f"it has not sent READY=1 to NOTIFY_SOCKET{said}"))
+            reason = f"it has not sent READY=1 to NOTIFY_SOCKET{said}"
+            answers.append(Failed(reason, f"no READY=1{said}"))
         if ready.tcp is not None:
             answer = probe_port(ready.tcp, tree.has)
             if isinstance(answer, Failed) and ready.tcp == self._plan.port:

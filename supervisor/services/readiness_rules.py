@@ -33,9 +33,11 @@ class Failed:
 
     Attributes:
         reason: Why, in words that can follow a colon.
+        brief: The same in a few words, for a line that shows several services; empty for `reason`.
     """
 
     reason: str
+    brief: str = ""
 
 
 Answer = Passed | Failed
@@ -83,5 +85,9 @@ def names_other_ports(reason: str) -> bool:
 
 def combine(answers: list[Answer]) -> Answer:
     """The answer of several probes together: all must pass, else all bad answers are named."""
-    reasons = [answer.reason for answer in answers if isinstance(answer, Failed)]
-    return Failed("; ".join(reasons)) if reasons else Passed()
+    bad = [answer for answer in answers if isinstance(answer, Failed)]
+    if not bad:
+        return Passed()
+    reason = "; ".join(one.reason for one in bad)
+    brief = "; ".join(one.brief or one.reason for one in bad)
+    return Failed(reason, brief if brief != reason else "")

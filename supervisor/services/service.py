@@ -105,6 +105,7 @@ class Service:
         readiness: Of this run, or of the last one.
         last_end: Why a run last ended without being stopped.
         left: Processes that could not be ended, in words.
+        killed: Whether SIGKILL had to end a process of this run, or of the last one.
         watch_trouble: What is wrong with its restarts by `watch`; None for nothing.
         taps: Receivers of each chunk of output, as it is read.
     """
@@ -130,6 +131,7 @@ class Service:
         self.readiness: Readiness | None = None
         self.last_end: Cause | None = None
         self.left: tuple[str, ...] = ()
+        self.killed = False
         self.watch_trouble: Cause | None = None
         self._on_event = on_event
         self.taps: set[Receiver] = set()
@@ -260,6 +262,7 @@ class Service:
             return
         self._runs += 1
         self.last_lines.clear()
+        self.killed = False
         tag = f"{self._tag}.{self._runs}"
         port = self.plan.port
         root = self.plan.environment.get("PORTWEAVE_WORKTREE", "")
@@ -449,6 +452,7 @@ class Service:
                 hurry=run.kill,
                 is_told=not run.exited,
             )
+            self.killed |= bool(step.kill)
             if step.gone:
                 self.left = ()
                 return note

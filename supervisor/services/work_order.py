@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 
+from portweave.encoding.marks import UNICODE, Marks
 from portweave.encoding.value import field, value
 from portweave.supervisor.services.plan import StackPlan
 from portweave.supervisor.services.terminal_policy import TerminalPolicy
+from portweave.system.live_line import OFF
 
 DEFAULT_TERMINAL_POLICY = TerminalPolicy()
 
@@ -45,6 +47,9 @@ class Options:
         socket: Path of the control socket; empty for none.
         detached: Whether the stack goes on when all its services have ended.
         version: Portweave's, for clients.
+        quiet: Whether portweave reports errors alone.
+        waiting: How the view shows what is waited for (`LIVE`, `PLAIN` or `OFF` of `live_line`).
+        marks: The signs of the terminal's locale.
         naming: How its names are registered; None for no names.
     """
 
@@ -62,6 +67,9 @@ class Options:
     socket: str = ""
     detached: bool = False
     version: str = ""
+    quiet: bool = False
+    waiting: str = OFF
+    marks: Marks = UNICODE
     naming: RouteSettings | None = None
 
 

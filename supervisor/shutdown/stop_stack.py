@@ -6,6 +6,7 @@ import time
 
 from portweave.errors import StackNotEndedError
 from portweave.supervisor.registry.stack_records import StackRecord, is_alive, stack_key, stack_keys
+from portweave.system.still_waiting import still
 
 _PAUSE_S = 0.02
 
@@ -54,4 +55,5 @@ def end_stack(folder: str, record: StackRecord, timeout_s: float) -> None:
     while key in stack_keys(folder, held=True):
         if time.monotonic() >= deadline_s:
             raise refusal(late)
+        still("it is asked by a signal")
         time.sleep(_PAUSE_S)

@@ -15,9 +15,11 @@ from portweave.client.client import (
 )
 from portweave.client.verb_queries import (
     STACK,
+    be_quiet,
     names_of,
     say,
 )
+from portweave.client.waiting import QUIET, waiting
 from portweave.encoding.json_write import (
     is_list,
     is_object,
@@ -44,19 +46,19 @@ from portweave.supervisor.shutdown.stop_stack import (
     end_stack,
     stopped_among,
 )
+from portweave.system.still_waiting import still
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from portweave.supervisor.registry.stack_records import StackRecord
 
 OPTIONS = (
     STACK,
     Option("-a", "--all", about="all stacks of this machine"),
     Option("-t", "--timeout", metavar="SECONDS", about="the longest time a service has to end"),
+    QUIET,
 )
-USAGE = "[--all] [-t SECONDS] [--json]"
+USAGE = "[--all] [-t SECONDS] [--quiet] [--json]"
 HELP = """
 Stop the stack of this worktree, dependents first, and wait until no process that its services
 started is alive. This also stops a stack in the foreground of another terminal.
@@ -75,6 +77,8 @@ _PAUSE_S = 0.005
 
 def run(args: Args) -> int:
     """Stop the stack, or all stacks."""
+    if args.flag("quiet"):
+        be_quiet()
     names = names_of(args)
     if names:
         raise UsageError(
@@ -83,6 +87,11 @@ def run(args: Args) -> int:
     given = args.text("timeout")
     grace_s = None if given is None else seconds_of(given, "-t", zero=True)
     folder = stacks_dir(os.environ)
+    with waiting(args, verb="stopping", about="the stack"):
+        return _run(args, folder, grace_s)
+
+
+def _run(args: Args, folder: str, grace_s: float | None) -> int:
     if args.flag("all"):
         stacks = all_stacks(os.environ)
         where = "on this machine"
@@ -124,23 +133,19 @@ def _stop(
     Raises:
         PortweaveError: One stack does not stop. The others have been stopped.
     """
-
-    def report(event: object) -> None:
-        if not quiet and is_object(event) and event.get("text"):
-            say(str(event["text"]))
-
     left: list[str] = []
     failure: PortweaveError | None = None
     for record, request in [(record, _StopRequest(record, grace_s)) for record in stacks]:
         try:
-            left += request.wait(folder, report)
+            left += request.wait(folder)
         except PortweaveError as error:
             if failure is not None:
-                say(failure.message)
+                say(failure.message, is_error=True)
             failure = error
         else:
             if not quiet:
-                say(f"{record.project}/{record.namespace} stopped")
+                name = f"{record.project}/{record.namespace}"
+                say(f"{name} {request.summary or 'stopped'}")
     if failure is not None:
         raise failure
     return left
@@ -152,12 +157,16 @@ class _StopRequest:
     Args:
         record: The stack.
         grace_s: The longest time that a service has to end; None for its own.
+
+    Attributes:
+        summary: The line with which the stack sums up its end; empty where it could not.
     """
 
     def __init__(self, record: "StackRecord", grace_s: float | None) -> None:
         self._record = record
         self._client: Client | None = None
         self._asked = 0
+        self.summary = ""
         try:
             self._client = Client(record, _REACHED_S)
             self._asked = self._client.send("/supervisor/down", grace_s)
@@ -165,7 +174,7 @@ class _StopRequest:
             # The socket may be missing, but the supervisor still obeys signals.
             self._client = None
 
-    def wait(self, folder: str, report: "Callable[[object], None]") -> list[str]:
+    def wait(self, folder: str) -> list[str]:
         """Wait for the end of the stack; return the processes that are left, in words.
 
         Raises:
@@ -181,7 +190,7 @@ class _StopRequest:
             end_stack(folder, record, _PATIENCE_S)
         else:
             try:
-                answer = self._client.answer(self._asked, each=report)
+                answer = self._client.answer(self._asked, watched=())
             except StackUnreachableError:
                 # It ended before it answered, or was killed. Its guardian ends what is left.
                 patience_s += _longest_end_s(folder, record)
@@ -192,6 +201,8 @@ class _StopRequest:
         if is_object(hook):
             raise LateHookError(str(hook.get("name")), str(hook.get("reason")))
         rest = answer.get("left") if is_object(answer) else None
+        if is_object(answer):
+            self.summary = str(answer.get("summary", ""))
         name = f"{record.project}/{record.namespace}"
         return [f"{name}: {text}" for text in rest] if is_list(rest) else []
 
@@ -219,4 +230,5 @@ def _await_end(folder: str, record: "StackRecord", patience_s: float) -> None:
             if asleep:
                 raise StackStandsStillError(record.namespace, asleep)
             raise StackUnreachableError(record.namespace, record.pid, "its guardian has not ended")
+        still("its guardian has not ended")
         time.sleep(_PAUSE_S)

@@ -18,12 +18,14 @@ from portweave.client.client import (
 from portweave.client.verb_queries import (
     STACK,
     act,
+    be_quiet,
     names_of,
 )
+from portweave.client.waiting import QUIET
 from portweave.errors import UsageError
 
-OPTIONS = (STACK, *WAIT)
-USAGE = "[--wait [--timeout SECONDS]] [--json] [SERVICE …]"
+OPTIONS = (STACK, *WAIT, QUIET)
+USAGE = "[--wait [--timeout SECONDS]] [--quiet] [--json] [SERVICE …]"
 OPERANDS = Operands("stacked", many=True)
 HELP = """
 Stop services of the running stack and start them again, in any state. Without names it restarts all
@@ -35,6 +37,8 @@ definition files or .env have changed since, restart reports it; `portweave relo
 
 def run(args: Args) -> int:
     """Restart the services."""
+    if args.flag("quiet"):
+        be_quiet()
     return act_and_wait(
         args, "/supervisor/restart", names_of(args), did="restarting", nothing="nothing to restart"
     )

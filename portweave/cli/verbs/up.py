@@ -12,12 +12,14 @@ from portweave.arguments.args import (
 )
 from portweave.cli.option_values import request_of, run_options_of
 from portweave.client.stack_ended import StackEndedError
+from portweave.client.waiting import QUIET, waiting
 from portweave.errors import UsageError
 from portweave.system.interrupts import at_end, clear_at_end
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from portweave.client.stack_start import StackStart
+    from portweave.supervisor.start import DetachedGuardian
 
 _SERVICES = "Which services start"
 _WAITING = "How long to wait"
@@ -71,6 +73,7 @@ OPTIONS = (
         about="with -d: return as soon as a service cannot become ready",
         group=_WAITING,
     ),
+    QUIET,
     Option("--dry-run", about="say what would start: order, commands, variables"),
 )
 USAGE = "[options] [SERVICE …]"
@@ -111,6 +114,10 @@ def run(args: Args) -> int:
             "up takes names of services, not a command",
             hint="portweave run -- COMMAND runs a command",
         )
+    if args.flag("quiet"):
+        from portweave.client.verb_queries import be_quiet
+
+        be_quiet()
     if args.flag("dry_run"):
         from portweave.cli.dry_run import show_dry_run
 
@@ -143,9 +150,10 @@ def _run_attached(args: Args, began_s: float) -> int:
     supervisor = SupervisorProcess(warm_up, supervise)
     at_end(supervisor.dismiss)
     try:
-        stack = _stack_of(args)
-        lock = stack.lock()
-        order = stack.work_order(lock, os.getpid(), began_s) if lock is not None else b""
+        with waiting(args):
+            stack = _stack_of(args)
+            lock = stack.lock()
+            order = stack.work_order(lock, os.getpid(), began_s) if lock is not None else b""
     except BaseException:
         supervisor.dismiss()
         raise
@@ -168,14 +176,28 @@ def _run_detached(args: Args, began_s: float) -> int:
     clean = {name: value for name, value in os.environ.items() if name not in MARKS}
     guardian = DetachedGuardian(clean)
     at_end(guardian.dismiss)
+    with waiting(args):
+        rows = _start_detached(args, guardian, began_s)
+    if args.flag("json"):
+        from portweave.encoding.json_write import pretty
+
+        print(pretty({"schemaVersion": 1, "services": rows}))
+    return 0
+
+
+def _start_detached(
+    args: Args, guardian: "DetachedGuardian", began_s: float
+) -> "list[dict[str, object]]":
+    """Have a guardian run the stack, or dismiss it; return rows when the services are ready."""
     try:
         stack = _stack_of(args)
         lock = stack.lock()
         if lock is not None:
             with lock:
                 order = stack.work_order(lock, guardian.pid, began_s)
-                sys.stderr.write(stack.banner())
-                sys.stderr.flush()
+                if not args.flag("quiet"):
+                    sys.stderr.write(stack.banner())
+                    sys.stderr.flush()
                 proxy = stack.proxy_command()
                 # From here on the guardian cleans up.
                 clear_at_end()
@@ -185,14 +207,8 @@ def _run_detached(args: Args, began_s: float) -> int:
         raise
     if lock is None:
         guardian.dismiss()
-        rows = stack.join()
-    else:
-        rows = stack.await_ready()
-    if args.flag("json"):
-        from portweave.encoding.json_write import pretty
-
-        print(pretty({"schemaVersion": 1, "services": rows}))
-    return 0
+        return stack.join()
+    return stack.await_ready()
 
 
 def _stack_of(args: Args) -> "StackStart":

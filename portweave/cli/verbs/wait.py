@@ -20,6 +20,7 @@ from portweave.client.verb_queries import (
     rows_of,
     say,
 )
+from portweave.client.waiting import waiting
 from portweave.encoding.json_write import pretty
 from portweave.errors import UsageError
 
@@ -73,16 +74,18 @@ def await_goal(args: Args, names: object, goal: str, timeout_s: float) -> None:
         NotReadyError: A service cannot reach the goal.
         WaitTimeoutError: A service has not reached the goal in time.
     """
-    answer = ask(
-        args,
-        os.environ,
-        "/supervisor/wait",
-        names,
-        goal,
-        timeout_s,
-        patience_s=timeout_s + PATIENCE_S,
-        reach_s=PATIENCE_S if args.text("timeout") is None else timeout_s,
-    )
+    with waiting(args):
+        answer = ask(
+            args,
+            os.environ,
+            "/supervisor/wait",
+            names,
+            goal,
+            timeout_s,
+            patience_s=timeout_s + PATIENCE_S,
+            reach_s=PATIENCE_S if args.text("timeout") is None else timeout_s,
+            watched=(names, goal),
+        )
     rows = rows_of(answer)
     check(rows, goal, timeout_s)
     if args.flag("json"):

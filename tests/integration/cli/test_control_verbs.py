@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import select
 import signal
 import sys
@@ -81,7 +82,8 @@ def test_each_verb_acts_on_the_stack_of_its_folder(
     # The restart policy also restarts a service after a signal.
     detached("kill", "-s", "kill", "api")
     eventually(lambda: detached.ps()["api"]["restarts"] == 1)
-    assert detached.down() == "[portweave] shop/main stopped\n"
+    said = detached.down()
+    assert re.fullmatch(r"\[portweave\] shop/main stopped 3 services in [\d.]+ s\n", said)
 
 
 def test_ps_prints_a_table_on_a_terminal_and_tabs_on_a_pipe(
@@ -204,8 +206,9 @@ def test_names_select_one_of_several_stacks(
         assert ask("ps", "-q", "--stack", name).stdout == f"web-{namespace}\n"
     ask("restart", "--stack", namespace, "web")
     printed = ask("down", "--all").stderr
-    assert sorted(printed.splitlines()) == sorted(
-        f"[portweave] {name} stopped" for name in ("shop/main", f"shop/{namespace}", "toys/main")
+    assert sorted(re.sub(r"[\d.]+ s$", "", line) for line in printed.splitlines()) == sorted(
+        f"[portweave] {name} stopped 1 service in "
+        for name in ("shop/main", f"shop/{namespace}", "toys/main")
     )
     assert not any(stack.record() for stack in stacks)
     assert "no stack is running on this machine" in ask("down", "--all").stderr

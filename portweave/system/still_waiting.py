@@ -1,0 +1,164 @@
+"""What a command tells while it waits. It costs nothing until a wait has become long.
+
+A verb that may wait opens a `Wait`. Loops that wait call `still`, or `pause_s` for how long they
+may sleep. The first call after `FIRST_S` makes the line, which the verb's module imports only then.
+"""
+
+import time
+from select import select
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Protocol, Self
+
+    class Line(Protocol):
+        """Shows what is waited for."""
+
+        @property
+        def descriptor(self) -> int | None:
+            """Becomes readable when the line needs `tick`; None for none."""
+            ...
+
+        def next_s(self) -> float | None:
+            """When the line needs `tick`, on the monotonic clock; None for never."""
+            ...
+
+        def tick(self) -> None:
+            """Draw the line, if its time has come."""
+            ...
+
+        def explain(self, why: str) -> None:
+            """Show why the command waits, until an item tells more."""
+            ...
+
+        def take(self, item: object) -> None:
+            """Show what an item of the supervisor says is waited for."""
+            ...
+
+        def close(self) -> None:
+            """Remove the line."""
+            ...
+
+    Make = Callable[[float], Line]
+
+
+# A shorter wait shows nothing.
+FIRST_S = 0.3
+_FOREVER_S = 3600.0
+
+
+class Wait:
+    """The waits of one command, as a context manager.
+
+    Args:
+        make: Makes the line for a wait that began at a time; None for a command that shows none.
+    """
+
+    def __init__(self, make: "Make | None") -> None:
+        self._make = make
+        self._line: Line | None = None
+        self._began_s = 0.0
+        self._why = ""
+        self._item: object = None
+        self._when_long: Callable[[], object] | None = None
+
+    def __enter__(self) -> "Self":
+        global _current
+        if self._make is not None:
+            self._began_s = time.monotonic()
+            _current = self
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        global _current
+        _current = None
+        if self._line is not None:
+            self._line.close()
+            self._line = None
+
+    def when_long(self, act: "Callable[[], object] | None") -> None:
+        """Call a function once when the wait has become long; at once if it has. None for none."""
+        self._when_long = act
+        if self._line is not None:
+            self._ask()
+
+    def tick(self, why: str = "") -> None:
+        """Show the line, if its time has come.
+
+        Args:
+            why: Why the command waits; empty for what was known before.
+        """
+        if why:
+            self._why = why
+        if self._line is None:
+            if self._make is None or time.monotonic() < self._began_s + FIRST_S:
+                return
+            self._line = self._make(self._began_s)
+            if self._item is not None:
+                self._line.take(self._item)
+            self._ask()
+        if why or self._why:
+            self._line.explain(self._why)
+            self._why = ""
+        self._line.tick()
+
+    def take(self, item: object) -> None:
+        """Take what the supervisor says is waited for."""
+        self._item = item
+        if self._line is not None:
+            self._line.take(item)
+
+    def pause_s(self) -> float:
+        """How long to sleep until the line needs `tick`."""
+        due_s = self._began_s + FIRST_S if self._line is None else self._line.next_s()
+        return _FOREVER_S if due_s is None else max(0.0, due_s - time.monotonic())
+
+    def until_readable(self, descriptor: int, limit_s: float | None) -> bool:
+        """Wait until a descriptor is readable; return whether it is, after at most `limit_s`."""
+        until_s = time.monotonic() + (_FOREVER_S if limit_s is None else limit_s)
+        while True:
+            self.tick()
+            own = None if self._line is None else self._line.descriptor
+            left_s = max(0.0, until_s - time.monotonic())
+            watched = [descriptor] if own is None else [descriptor, own]
+            if descriptor in select(watched, [], [], min(left_s, self.pause_s()))[0]:
+                return True
+            if limit_s is not None and time.monotonic() >= until_s:
+                return False
+
+    def _ask(self) -> None:
+        act, self._when_long = self._when_long, None
+        if act is not None:
+            act()
+
+
+_current: Wait | None = None
+
+
+def current() -> Wait | None:
+    """The open `Wait`; None for none."""
+    return _current
+
+
+def still(why: str) -> None:
+    """Note in a loop that the command still waits.
+
+    Args:
+        why: For what.
+    """
+    if _current is not None:
+        _current.tick(why)
+
+
+def pause_s(why: str, longest_s: float) -> float:
+    """Note that the command still waits, and return how long to sleep before the next note.
+
+    Args:
+        why: For what.
+        longest_s: The longest time to sleep.
+    """
+    if _current is None:
+        return longest_s
+    _current.tick(why)
+    return min(longest_s, _current.pause_s())
