@@ -10,9 +10,9 @@ import os
 import time
 
 from portweave.allocator.state_folder import state_dir
-from portweave.encoding.json_read import loads
-from portweave.encoding.json_write import (
+from portweave.encoding.json_text import (
     is_object,
+    loads,
     pretty,
 )
 from portweave.encoding.value import value

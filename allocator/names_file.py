@@ -12,10 +12,10 @@ from portweave.allocator.names.route_names import (
     ProjectName,
     WorktreeLabel,
 )
-from portweave.encoding.json_read import loads
-from portweave.encoding.json_write import (
+from portweave.encoding.json_text import (
     is_list,
     is_object,
+    loads,
     pretty,
 )
 from portweave.errors import StateUnwritableError

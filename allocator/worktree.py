@@ -12,11 +12,6 @@ from portweave.allocator.git_links import (
     common_dir_of,
     link_target,
 )
-from portweave.allocator.git_queries import (
-    DROPPED_VARIABLES,
-    GIT,
-    look_environment,
-)
 from portweave.allocator.naming import chosen_namespace, namespace_of
 from portweave.allocator.ports.model import Key
 from portweave.encoding.value import value
@@ -36,7 +31,7 @@ _TELLING_VARIABLES = (
     "GIT_OBJECT_",
     "GIT_TEST_",
 )
-_HARMLESS_VARIABLES = frozenset({"GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_SYSTEM"})
+_HARMLESS_VARIABLES = ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_SYSTEM")
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -127,9 +122,7 @@ def logs_dir(root: str, namespace: str) -> str:
 def _read(folder: str, environ: "Mapping[str, str]") -> tuple[str, str] | None:
     """The worktree's root and its repository; None outside git."""
     for name in environ:
-        if name.startswith(_TELLING_VARIABLES) and not (
-            name in DROPPED_VARIABLES or name in _HARMLESS_VARIABLES
-        ):
+        if name.startswith(_TELLING_VARIABLES) and name not in _HARMLESS_VARIABLES:
             raise _UnsureError(name)
     # Resolved, like the answers of git.
     root = os.path.realpath(folder)
@@ -230,6 +223,9 @@ def _check_core(name: str, value: str, root: str, git_dir: str, common_dir: str)
 
 def _ask(folder: str, environ: "Mapping[str, str]") -> tuple[str, str] | None:
     """Git's answer: the worktree's root and its repository; None if there is none."""
+    # Imported here, as it is seldom needed.
+    from portweave.allocator.git_queries import GIT, look_environment
+
     words = ("rev-parse", "--show-toplevel", "--path-format=absolute", "--git-common-dir")
     reader, writer = os.pipe()
     try:

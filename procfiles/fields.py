@@ -1,4 +1,9 @@
-"""Pure. What all readers of keys share: a service that is being read, types, and messages."""
+"""Pure. A key of a definition file, and what all readers of keys share.
+
+Each table of keys lies beside the functions that read them: `shape.ROOT`, `npm_keys`, `start_keys`,
+`ready_keys`, `life_keys`. To add a key, write a row, its reader, and an attribute in `model`; then
+run `make readme`.
+"""
 
 import posixpath
 
@@ -6,11 +11,49 @@ from portweave.procfiles.issues import Issues, nearest
 from portweave.procfiles.model import Service
 from portweave.procfiles.tree import Keys, Number, Value, camel_case, snake_case, type_name
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    # Reads the value of a key into a target, or adds what is wrong with it.
+    Reader = Callable[[Value, Keys, Issues, Any], None]
+
+Schema = dict[str, object]
+
+# Schemas that several keys share; keys that begin with x- are the user's own.
+EXTENSIONS: Schema = {"^x-": {}}
+NONBLANK: Schema = {"type": "string", "pattern": r"\S"}
+
 # Words of YAML 1.1 and other tools.
 _BOOLEANS = {
     **dict.fromkeys(("yes", "y", "on", "true", "1"), "true"),
     **dict.fromkeys(("no", "n", "off", "false", "0"), "false"),
 }
+
+
+class Key:
+    """One key of a definition file.
+
+    Attributes:
+        name: In camelCase; portweave also accepts snake_case.
+        read: Reads the value into a `Shape`, a `Draft` or a `Ready`.
+        schema: What JSON Schema says of the value; None for a reserved key, which has no row.
+        meaning: One or more sentences in Markdown, for the schema and the README.
+    """
+
+    __slots__ = ("meaning", "name", "read", "schema")
+
+    def __init__(self, name: str, read: "Reader", schema: Schema | None, meaning: str) -> None:
+        self.name = name
+        self.read = read
+        self.schema = schema
+        self.meaning = meaning
+
+
+def names(table: tuple[Key, ...]) -> tuple[str, ...]:
+    """The names of the keys in a table."""
+    return tuple(key.name for key in table)
 
 
 class Draft:

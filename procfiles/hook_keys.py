@@ -1,15 +1,18 @@
 """Pure. The keys `hooks` and `worktree` at the top of a definition file."""
 
 from portweave.procfiles.fields import (
+    NONBLANK,
+    Key,
+    Schema,
     absolute,
     known_and_others,
+    names,
     nonblank_text_of,
     refuse_others,
     texts_of,
     wrong_type,
 )
 from portweave.procfiles.issues import Issues
-from portweave.procfiles.keys import NONBLANK, Key, Schema, names
 from portweave.procfiles.model import Hook, WorktreeFiles
 from portweave.procfiles.ready_keys import seconds_of
 from portweave.procfiles.start_keys import ENVIRONMENT, environment_of

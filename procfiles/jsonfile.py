@@ -1,7 +1,7 @@
 """Pure. A definition file in JSON: text in, document out."""
 
 from portweave import errors
-from portweave.encoding.json_read import loads
+from portweave.encoding.json_text import loads
 from portweave.procfiles.model import Origin
 from portweave.procfiles.tree import Document, Keys, Node, NodeValue, Number, Value
 

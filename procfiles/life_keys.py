@@ -2,7 +2,9 @@
 
 from portweave.encoding.host_labels import is_hostname
 from portweave.procfiles.fields import (
+    NONBLANK,
     Draft,
+    Key,
     absolute,
     alternatives,
     boolean_of,
@@ -11,7 +13,6 @@ from portweave.procfiles.fields import (
     wrong_type,
 )
 from portweave.procfiles.issues import Issues, nearest
-from portweave.procfiles.keys import NONBLANK, Key
 from portweave.procfiles.model import Restart
 from portweave.procfiles.ready_keys import duration_schema, read_ready, seconds_of
 from portweave.procfiles.tree import Keys, Number, Value

@@ -257,7 +257,7 @@ def _package_scripts(folder: str) -> dict[str, object]:
     """The scripts of a package.json; empty where there is none that can be read."""
     import json
 
-    from portweave.encoding.json_write import is_object
+    from portweave.encoding.json_text import is_object
 
     try:
         value: object = json.loads(_read(os.path.join(folder, "package.json")))

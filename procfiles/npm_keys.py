@@ -1,8 +1,7 @@
 """Pure. The keys of a service that npm portweave has, too; with its messages."""
 
-from portweave.procfiles.fields import Draft, text_of, wrong_type
+from portweave.procfiles.fields import EXTENSIONS, Draft, Key, text_of, wrong_type
 from portweave.procfiles.issues import Issues
-from portweave.procfiles.keys import EXTENSIONS, Key
 from portweave.procfiles.tree import Keys, Number, Value
 
 _UPPER = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ")

@@ -1,6 +1,6 @@
 """Pure. Files of other tools in a folder without a definition file, and what to do with them."""
 
-from portweave.encoding.json_write import is_object
+from portweave.encoding.json_text import is_object
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,14 +3,16 @@
 from portweave.encoding import duration
 from portweave.procfiles.fields import (
     Draft,
+    Key,
+    Schema,
     boolean_of,
     known_and_others,
+    names,
     refuse_others,
     text_of,
     wrong_type,
 )
 from portweave.procfiles.issues import Issues
-from portweave.procfiles.keys import Key, Schema, names
 from portweave.procfiles.model import Ready
 from portweave.procfiles.start_keys import command_of
 from portweave.procfiles.tree import Keys, Number, Value

@@ -6,7 +6,7 @@ services, npm portweave's that each service must have `envVar`, and the syntax o
 
 from portweave.procfiles import hook_keys, ready_keys, shape
 from portweave.procfiles.definition_keys import SERVICE
-from portweave.procfiles.keys import EXTENSIONS, Key, Schema
+from portweave.procfiles.fields import EXTENSIONS, Key, Schema
 from portweave.procfiles.start_keys import COMMAND, ENV_FILES
 from portweave.procfiles.tree import snake_case
 

@@ -8,15 +8,17 @@ import posixpath
 
 from portweave.procfiles import npm_keys
 from portweave.procfiles.fields import (
+    EXTENSIONS,
     Draft,
+    Key,
     known_and_others,
     missing_or_wrong,
+    names,
     refuse_others,
     text_of,
     wrong_type,
 )
 from portweave.procfiles.issues import Issues
-from portweave.procfiles.keys import EXTENSIONS, Key, names
 from portweave.procfiles.model import EnvFile, Hook, Service, WorktreeFiles
 from portweave.procfiles.tree import Document, Keys, Value
 

@@ -1,7 +1,11 @@
 """Pure. The keys of a service about what portweave starts: command, variables, dependencies."""
 
 from portweave.procfiles.fields import (
+    EXTENSIONS,
+    NONBLANK,
     Draft,
+    Key,
+    Schema,
     absolute,
     alternatives,
     boolean_of,
@@ -13,7 +17,6 @@ from portweave.procfiles.fields import (
     wrong_type,
 )
 from portweave.procfiles.issues import Issues, nearest
-from portweave.procfiles.keys import EXTENSIONS, NONBLANK, Key, Schema
 from portweave.procfiles.model import Dependency, EnvFile
 from portweave.procfiles.tree import Keys, Number, Value
 

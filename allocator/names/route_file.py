@@ -4,10 +4,10 @@ from portweave.encoding.js_number import (
     number_from,
     number_text,
 )
-from portweave.encoding.json_read import loads
-from portweave.encoding.json_write import (
+from portweave.encoding.json_text import (
     is_list,
     is_object,
+    loads,
     quote,
 )
 

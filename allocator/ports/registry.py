@@ -12,7 +12,7 @@ from portweave.allocator.ports.registry_file import (
     entries_from,
     text_of,
 )
-from portweave.encoding.json_read import loads
+from portweave.encoding.json_text import loads
 from portweave.system.files import (
     read_all,
     remove_all,

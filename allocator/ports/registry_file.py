@@ -8,7 +8,7 @@ from portweave.allocator.ports.model import (
     Entry,
     Key,
 )
-from portweave.encoding.json_write import (
+from portweave.encoding.json_text import (
     code_units,
     is_list,
     is_object,

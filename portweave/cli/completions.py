@@ -100,7 +100,7 @@ class _Line:
         """Return the instances of the live stack with their states; none if no stack runs."""
         from portweave.client.client import ask
         from portweave.client.verb_queries import instance_of
-        from portweave.encoding.json_write import (
+        from portweave.encoding.json_text import (
             is_list,
             is_object,
         )

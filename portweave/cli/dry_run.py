@@ -5,7 +5,7 @@ import sys
 from portweave.allocator.ports.assign import entry_of
 from portweave.allocator.ports.registry import load
 from portweave.client.verb_queries import say
-from portweave.encoding.json_write import pretty, quote
+from portweave.encoding.json_text import pretty, quote
 from portweave.encoding.text_style import Span, plain
 from portweave.encoding.value import value
 from portweave.planning.package_scripts import PackageFiles

@@ -3,7 +3,7 @@
 import sys
 
 from portweave.client.verb_queries import say
-from portweave.encoding.json_write import pretty, quote
+from portweave.encoding.json_text import pretty, quote
 from portweave.encoding.table_columns import Column
 from portweave.encoding.text_style import Span
 from portweave.encoding.value import value

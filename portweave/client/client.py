@@ -11,11 +11,11 @@ from errno import ECONNREFUSED, ECONNRESET, ENOENT
 
 from portweave.allocator.socket_paths import listener_at
 from portweave.allocator.state_folder import place_mark
-from portweave.encoding.json_read import loads
-from portweave.encoding.json_write import (
+from portweave.encoding.json_text import (
     compact,
     is_list,
     is_object,
+    loads,
 )
 from portweave.errors import (
     NoStackError,

@@ -16,7 +16,7 @@ from portweave.client.verb_queries import (
     shown_line,
 )
 from portweave.encoding import colours
-from portweave.encoding.json_write import (
+from portweave.encoding.json_text import (
     is_list,
     is_object,
 )

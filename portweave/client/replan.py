@@ -8,7 +8,7 @@ from portweave.client.client import (
 )
 from portweave.client.join_stack import await_names
 from portweave.client.verb_queries import say
-from portweave.encoding.json_write import (
+from portweave.encoding.json_text import (
     is_list,
     is_object,
 )

@@ -8,7 +8,7 @@ from portweave.arguments.args import (
     Option,
 )
 from portweave.client.client import ask
-from portweave.encoding.json_write import (
+from portweave.encoding.json_text import (
     is_list,
     is_object,
     pretty,

@@ -3,7 +3,7 @@
 The names are those of the peers' protocol, where most have no `Error` at the end.
 """
 
-from portweave.errors.portweave_error import PortweaveError
+from portweave.errors import PortweaveError
 
 
 class ClusterError(PortweaveError):

@@ -1,6 +1,6 @@
 """Pure. Errors of the command line (PW06)."""
 
-from portweave.errors.portweave_error import PortweaveError
+from portweave.errors import PortweaveError
 
 
 class UsageError(PortweaveError):

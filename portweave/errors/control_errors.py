@@ -1,6 +1,6 @@
 """Pure. Errors of commands that ask a running stack (PW10)."""
 
-from portweave.errors.portweave_error import PortweaveError
+from portweave.errors import PortweaveError
 
 
 class NoStackError(PortweaveError):

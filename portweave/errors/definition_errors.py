@@ -1,6 +1,6 @@
 """Pure. Errors of definition files (PW01), and of programs that have none (PW07)."""
 
-from portweave.errors.portweave_error import PortweaveError
+from portweave.errors import PortweaveError
 
 
 class DefinitionsMissingError(PortweaveError):

@@ -1,6 +1,6 @@
 """Pure. Errors of variables, templates and `.env` files (PW0501 to PW0505)."""
 
-from portweave.errors.portweave_error import PortweaveError
+from portweave.errors import PortweaveError
 
 
 class PlaceholderError(PortweaveError):

@@ -1,6 +1,6 @@
 """Pure. Errors of `export` (PW13)."""
 
-from portweave.errors.portweave_error import PortweaveError
+from portweave.errors import PortweaveError
 
 
 class ExportNameError(PortweaveError):

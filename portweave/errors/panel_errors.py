@@ -1,6 +1,6 @@
 """Pure. Errors of the panel (PW06)."""
 
-from portweave.errors.portweave_error import PortweaveError
+from portweave.errors import PortweaveError
 
 
 class PanelPortError(PortweaveError):

@@ -1,6 +1,6 @@
 """Pure. Errors of the choice of ports: `PORTWEAVE_OFFSET` (PW02) and the pool (PW04)."""
 
-from portweave.errors.portweave_error import PortweaveError
+from portweave.errors import PortweaveError
 
 
 class OffsetError(PortweaveError):

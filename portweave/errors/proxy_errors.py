@@ -1,6 +1,6 @@
 """Pure. Errors of the proxy (PW11)."""
 
-from portweave.errors.portweave_error import PortweaveError
+from portweave.errors import PortweaveError
 
 
 class ProxyPortError(PortweaveError):

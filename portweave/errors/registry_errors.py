@@ -1,6 +1,6 @@
 """Pure. Errors of state that outlives a command: registry, leases, worktrees (PW03)."""
 
-from portweave.errors.portweave_error import PortweaveError
+from portweave.errors import PortweaveError
 
 
 class RegistryLockedError(PortweaveError):

@@ -1,6 +1,6 @@
 """Pure. Errors of names and routes (PW11)."""
 
-from portweave.errors.portweave_error import PortweaveError
+from portweave.errors import PortweaveError
 
 
 class RouteConflictError(PortweaveError):

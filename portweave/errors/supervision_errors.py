@@ -1,6 +1,6 @@
 """Pure. Errors of starting, running and ending a stack (PW09)."""
 
-from portweave.errors.portweave_error import PortweaveError
+from portweave.errors import PortweaveError
 
 
 class StackRunningError(PortweaveError):

@@ -1,6 +1,6 @@
 """Pure. Errors of the operating system, and faults of portweave itself (PW0506, PW0507)."""
 
-from portweave.errors.portweave_error import PortweaveError
+from portweave.errors import PortweaveError
 
 
 class SystemRefusedError(PortweaveError):

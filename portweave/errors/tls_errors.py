@@ -1,6 +1,6 @@
 """Pure. Errors of HTTPS: its libraries, the certificate authority, trust in it (PW11)."""
 
-from portweave.errors.portweave_error import PortweaveError
+from portweave.errors import PortweaveError
 
 
 class TlsMissingError(PortweaveError):

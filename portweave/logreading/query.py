@@ -219,10 +219,10 @@ def select_last(folder: Folder) -> None:
 
     Where the start of the last stack is unknown, everything stays selected.
     """
-    from portweave.encoding.json_read import loads
-    from portweave.encoding.json_write import (
+    from portweave.encoding.json_text import (
         is_list,
         is_object,
+        loads,
     )
 
     path = f"{folder.path.removesuffix('/logs')}/runs/.started.json"

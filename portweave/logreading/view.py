@@ -144,7 +144,7 @@ class Printer:
 
 
 def _objects(source: Source, block: Block) -> "Iterator[str]":
-    from portweave.encoding.json_write import quote
+    from portweave.encoding.json_text import quote
 
     folder = source.folder
     where = ""

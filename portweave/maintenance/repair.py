@@ -22,7 +22,7 @@ from portweave.allocator.ports.registry import (
 )
 from portweave.allocator.ports.registry_file import entry_from
 from portweave.allocator.worktree import locate
-from portweave.encoding.json_write import (
+from portweave.encoding.json_text import (
     is_list,
     is_object,
 )

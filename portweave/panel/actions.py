@@ -18,7 +18,7 @@ from portweave.allocator.ports.registry import registry_path
 from portweave.allocator.worktree import locate
 from portweave.client.client import Client
 from portweave.client.verb_queries import rows_of
-from portweave.encoding.json_write import (
+from portweave.encoding.json_text import (
     is_list,
     is_object,
 )

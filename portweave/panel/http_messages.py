@@ -8,7 +8,7 @@ from importlib.resources.abc import Traversable
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from portweave.encoding.json_write import is_object
+from portweave.encoding.json_text import is_object
 from portweave.panel.access_rules import RequestHeaders
 
 LARGEST_BODY_BYTES = 1 << 20

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
-from portweave.encoding.json_write import code_units
+from portweave.encoding.json_text import code_units
 from portweave.encoding.value import replace, value
 from portweave.errors import DriftError
 from portweave.panel.pull_requests import PullRequest

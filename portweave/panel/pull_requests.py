@@ -2,7 +2,7 @@
 
 import json
 
-from portweave.encoding.json_write import (
+from portweave.encoding.json_text import (
     is_list,
     is_object,
 )

@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from portweave.allocator.ports.model import Key
 from portweave.client.verb_queries import rows_of
-from portweave.encoding.json_write import (
+from portweave.encoding.json_text import (
     is_list,
     is_object,
 )

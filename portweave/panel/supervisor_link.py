@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import anyio
 from anyio.abc import ByteStream
 
-from portweave.encoding.json_write import (
+from portweave.encoding.json_text import (
     compact,
     is_list,
     is_object,

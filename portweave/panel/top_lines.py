@@ -8,7 +8,7 @@ from portweave.client.verb_queries import (
     instance_of,
     rows_of,
 )
-from portweave.encoding.json_write import (
+from portweave.encoding.json_text import (
     is_list,
     is_object,
 )

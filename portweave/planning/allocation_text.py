@@ -1,6 +1,6 @@
 """Pure. Allocations as texts, byte for byte as npm portweave prints and writes them."""
 
-from portweave.encoding.json_write import (
+from portweave.encoding.json_text import (
     code_units,
     compact,
     pretty,

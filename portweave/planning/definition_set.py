@@ -7,7 +7,7 @@ sets define belongs to the first.
 
 from collections.abc import Collection, Iterable, Mapping
 
-from portweave.encoding.json_write import is_list, is_object
+from portweave.encoding.json_text import is_list, is_object
 from portweave.encoding.value import replace, value
 from portweave.planning.stack_request import StackNames, StackRequest, request_from_json
 from portweave.supervisor.services.plan import StackPlan

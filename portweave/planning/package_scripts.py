@@ -3,10 +3,10 @@
 import os
 from fnmatch import fnmatchcase
 
-from portweave.encoding.json_read import loads
-from portweave.encoding.json_write import (
+from portweave.encoding.json_text import (
     is_list,
     is_object,
+    loads,
 )
 from portweave.planning.workspace_packages import Package
 from portweave.system.files import read_all

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from os.path import join
 
 from portweave.allocator.naming import full_name, instance_name
-from portweave.encoding.json_write import quote
+from portweave.encoding.json_text import quote
 from portweave.errors import NothingToStartError, UsageError
 from portweave.planning.allocation import AllocatedProject
 from portweave.planning.environment_layers import (

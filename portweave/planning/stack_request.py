@@ -6,7 +6,7 @@ from any shell. Its keys stay as they are: a stack may have been started by an o
 
 from collections.abc import Collection, Mapping
 
-from portweave.encoding.json_write import is_list, is_object
+from portweave.encoding.json_text import is_list, is_object
 from portweave.encoding.value import field, replace, value
 from portweave.supervisor.services.plan import RestartPolicy, When
 

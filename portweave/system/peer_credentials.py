@@ -9,11 +9,11 @@ import socket
 import struct
 import sys
 
+from portweave.system.listeners import tcp_sockets
 from portweave.system.processes import (
     HAS_PROC,
     read_bytes,
 )
-from portweave.system.sock_diag import tcp_sockets
 
 # Whether the system tells the user at all.
 IS_KNOWN = HAS_PROC

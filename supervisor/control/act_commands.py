@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Callable, Container, Mapping
 
-from portweave.encoding.json_write import (
+from portweave.encoding.json_text import (
     is_list,
     is_object,
 )

@@ -9,7 +9,7 @@ import signal
 from collections.abc import Mapping
 from typing import Any, get_type_hints
 
-from portweave.encoding.json_write import is_list, is_object
+from portweave.encoding.json_text import is_list, is_object
 from portweave.errors import UnknownServiceError
 from portweave.supervisor.control.server import (
     INVALID_PARAMS,

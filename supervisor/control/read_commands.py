@@ -3,7 +3,7 @@
 import os
 import time
 
-from portweave.encoding.json_write import is_object
+from portweave.encoding.json_text import is_object
 from portweave.supervisor.control.instance_rows import InstanceRows, now
 from portweave.supervisor.control.parameters import (
     event_count,

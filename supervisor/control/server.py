@@ -19,7 +19,7 @@ from errno import EACCES
 from functools import partial
 
 from portweave.allocator.socket_paths import is_private
-from portweave.encoding.json_write import (
+from portweave.encoding.json_text import (
     is_list,
     is_object,
 )

@@ -8,7 +8,7 @@ import json
 import os
 import time
 
-from portweave.encoding.json_write import is_object
+from portweave.encoding.json_text import is_object
 from portweave.encoding.value import value
 from portweave.system.files import make_own_folder, read_all, replace
 

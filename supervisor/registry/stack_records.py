@@ -19,9 +19,9 @@ from portweave import __version__
 from portweave.allocator.naming import chosen_namespace, path_digest
 from portweave.allocator.state_folder import KEY_DIGITS, state_dir
 from portweave.allocator.state_folder import stack_key as stack_key
-from portweave.encoding.json_read import loads
-from portweave.encoding.json_write import (
+from portweave.encoding.json_text import (
     is_object,
+    loads,
     pretty,
 )
 from portweave.encoding.value import value

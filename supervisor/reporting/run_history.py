@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Mapping
 
 from portweave.allocator.worktree import worktree_dir
-from portweave.encoding.json_write import (
+from portweave.encoding.json_text import (
     is_list,
     is_object,
 )

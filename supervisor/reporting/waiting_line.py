@@ -6,7 +6,7 @@ The supervisor makes `Waited` values, and sends them to clients as objects of JS
 """
 
 from portweave.encoding.cells import cut, width
-from portweave.encoding.json_write import is_list, is_object
+from portweave.encoding.json_text import is_list, is_object
 from portweave.encoding.marks import UNICODE, Marks
 from portweave.encoding.text_style import Span
 from portweave.encoding.value import value

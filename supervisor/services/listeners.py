@@ -25,10 +25,10 @@ from portweave.supervisor.services.listener_rules import (
     without_debuggers,
 )
 from portweave.system.listeners import (
+    DiagSocket,
     sockets,
 )
 from portweave.system.processes import HAS_PROC
-from portweave.system.sock_diag import DiagSocket
 from portweave.system.tasks import until_next
 
 

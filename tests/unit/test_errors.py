@@ -33,7 +33,7 @@ def type_checkers_see() -> dict[str, list[str]]:
             alias.name for alias in node.names if alias.asname == alias.name
         ]
         for node in block.body
-        if isinstance(node, ast.ImportFrom)
+        if isinstance(node, ast.ImportFrom) and str(node.module).endswith("_errors")
     }
 
 

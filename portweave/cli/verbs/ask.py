@@ -15,11 +15,11 @@ from portweave.client.client import (
     find_stack,
 )
 from portweave.client.verb_queries import rows_of
-from portweave.encoding.json_read import loads
-from portweave.encoding.json_write import (
+from portweave.encoding.json_text import (
     compact,
     is_list,
     is_object,
+    loads,
     pretty,
 )
 from portweave.encoding.terminal_escapes import write_data

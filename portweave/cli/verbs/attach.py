@@ -19,7 +19,7 @@ from portweave.client.verb_queries import (
     names_of,
     say,
 )
-from portweave.encoding.json_write import is_object
+from portweave.encoding.json_text import is_object
 from portweave.errors import OtherProtocolError, UsageError
 from portweave.supervisor.registry.stack_records import PROTOCOL
 from portweave.system.files import write_all

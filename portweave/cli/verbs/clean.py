@@ -7,7 +7,7 @@ from portweave.arguments.args import (
     Args,
     Option,
 )
-from portweave.encoding.json_write import (
+from portweave.encoding.json_text import (
     is_list,
     pretty,
 )

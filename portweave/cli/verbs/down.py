@@ -20,7 +20,7 @@ from portweave.client.verb_queries import (
     say,
 )
 from portweave.client.waiting import QUIET, waiting
-from portweave.encoding.json_write import (
+from portweave.encoding.json_text import (
     is_list,
     is_object,
     pretty,

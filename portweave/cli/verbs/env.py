@@ -179,7 +179,7 @@ def _print(
 
         text, left_out = as_shell(env)
     elif asked == "json" or (as_json and asked is None):
-        from portweave.encoding.json_write import pretty
+        from portweave.encoding.json_text import pretty
 
         fields: dict[str, object] = {name: env[name] for name in sorted(env)}
         if asked is None:

@@ -9,7 +9,7 @@ from portweave.arguments.args import (
 from portweave.cli.exec_command import execute
 from portweave.client.client import ask
 from portweave.client.verb_queries import STACK
-from portweave.encoding.json_write import is_object
+from portweave.encoding.json_text import is_object
 from portweave.errors import SpawnError, UsageError
 
 OPTIONS = (STACK,)

@@ -11,7 +11,7 @@ from portweave.arguments.args import (
 )
 from portweave.cli.error_texts import ErrorText, all_texts, nearest_code
 from portweave.encoding.colours import of_words
-from portweave.encoding.json_write import pretty
+from portweave.encoding.json_text import pretty
 from portweave.encoding.terminal_escapes import write_rendered
 from portweave.encoding.text_style import Span, render
 from portweave.errors import UsageError

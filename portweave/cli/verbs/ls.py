@@ -201,6 +201,6 @@ def _recorded(running: "set[tuple[str, str]]") -> list[Row]:
 
 
 def _one_line(path: str) -> str:
-    from portweave.encoding.json_write import quote
+    from portweave.encoding.json_text import quote
 
     return path if path.isprintable() else quote(path)

@@ -186,7 +186,7 @@ def _status(store: "RouteStore", *, as_json: bool) -> int:
     running = find_proxy(store)
     routes = len(store.load_routes())
     if as_json:
-        from portweave.encoding.json_write import pretty
+        from portweave.encoding.json_text import pretty
 
         fields = {
             "schemaVersion": 1,

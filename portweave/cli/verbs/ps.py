@@ -21,7 +21,7 @@ from portweave.client.verb_queries import (
     names_of,
     rows_of,
 )
-from portweave.encoding.json_write import (
+from portweave.encoding.json_text import (
     is_object,
     pretty,
 )

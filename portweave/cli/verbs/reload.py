@@ -15,7 +15,7 @@ from portweave.client.verb_queries import (
     names_of,
     say,
 )
-from portweave.encoding.json_write import (
+from portweave.encoding.json_text import (
     is_object,
     pretty,
 )

@@ -14,7 +14,7 @@ from portweave.client.verb_queries import (
     STACK,
     say,
 )
-from portweave.encoding.json_write import (
+from portweave.encoding.json_text import (
     is_object,
     pretty,
 )

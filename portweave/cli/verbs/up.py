@@ -179,7 +179,7 @@ def _run_detached(args: Args, began_s: float) -> int:
     with waiting(args):
         rows = _start_detached(args, guardian, began_s)
     if args.flag("json"):
-        from portweave.encoding.json_write import pretty
+        from portweave.encoding.json_text import pretty
 
         print(pretty({"schemaVersion": 1, "services": rows}))
     return 0

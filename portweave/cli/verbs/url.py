@@ -37,7 +37,7 @@ def run(args: Args) -> int:
     selected = select_instance(args, "url", USAGE)
     url = url_of_selected(selected)
     if args.flag("json"):
-        from portweave.encoding.json_write import pretty
+        from portweave.encoding.json_text import pretty
 
         shown = {"service": selected.name, "port": selected.port, "url": url}
         print(pretty({"schemaVersion": 1, **shown}))

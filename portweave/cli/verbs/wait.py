@@ -21,7 +21,7 @@ from portweave.client.verb_queries import (
     say,
 )
 from portweave.client.waiting import waiting
-from portweave.encoding.json_write import pretty
+from portweave.encoding.json_text import pretty
 from portweave.errors import UsageError
 
 OPTIONS = (

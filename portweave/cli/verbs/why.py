@@ -19,7 +19,7 @@ from portweave.client.verb_queries import (
     rows_of,
     shown_line,
 )
-from portweave.encoding.json_write import (
+from portweave.encoding.json_text import (
     is_list,
     is_object,
     pretty,

@@ -5,11 +5,11 @@ import math
 import time
 from typing import TYPE_CHECKING
 
-from portweave.encoding.json_read import loads
-from portweave.encoding.json_write import (
+from portweave.encoding.json_text import (
     compact,
     is_list,
     is_object,
+    loads,
 )
 from portweave.supervisor.proxy.http.proxy_server import (
     UNKNOWN,

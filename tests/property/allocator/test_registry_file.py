@@ -13,8 +13,7 @@ from portweave.allocator.ports.registry_file import (
     entries_from,
     text_of,
 )
-from portweave.encoding.json_read import loads
-from portweave.encoding.json_write import code_units
+from portweave.encoding.json_text import code_units, loads
 
 # Half surrogates, as they stand for bytes of file names that are not UTF-8.
 BYTES = st.integers(0xDC80, 0xDCFF).map(chr)

@@ -10,8 +10,8 @@ from jsonschema import Draft202012Validator
 
 from portweave.procfiles import hook_keys, jsonfile, ready_keys, shape
 from portweave.procfiles.definition_keys import SERVICE_NAMES
+from portweave.procfiles.fields import names
 from portweave.procfiles.issues import Issues
-from portweave.procfiles.keys import names
 from portweave.procfiles.schema import json_schema
 from portweave.procfiles.tree import snake_case
 

@@ -7,8 +7,7 @@ from rich.cells import cell_len
 
 from portweave.cli.error_layout import MOST_PROBLEMS, lines_of, marked
 from portweave.encoding.text_style import plain
-from portweave.errors import DefinitionsInvalidError, DotenvError, UsageError
-from portweave.errors.portweave_error import PortweaveError
+from portweave.errors import DefinitionsInvalidError, DotenvError, PortweaveError, UsageError
 from portweave.errors.problem import Problem, problem_at
 
 

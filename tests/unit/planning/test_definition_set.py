@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from portweave.encoding.json_write import compact
+from portweave.encoding.json_text import compact
 from portweave.encoding.value import replace
 from portweave.planning.definition_set import (
     DefinitionSet,

@@ -3,7 +3,7 @@
 import json
 import signal
 
-from portweave.encoding.json_write import compact
+from portweave.encoding.json_text import compact
 from portweave.planning.planned_stack import plan_as_json
 from portweave.supervisor.control.parameters import stack_plan
 from portweave.supervisor.services.plan import (

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from portweave.encoding.json_write import compact
+from portweave.encoding.json_text import compact
 from portweave.planning.stack_request import (
     StackNames,
     StackRequest,

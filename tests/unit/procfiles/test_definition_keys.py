@@ -4,7 +4,7 @@ import pytest
 
 from portweave.procfiles import hook_keys, ready_keys, shape
 from portweave.procfiles.definition_keys import READING_ORDER, SERVICE, SERVICE_NAMES
-from portweave.procfiles.keys import Key, names
+from portweave.procfiles.fields import Key, names
 
 RESERVED = {"scope", "hooks", "resources"}
 

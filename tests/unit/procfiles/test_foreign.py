@@ -3,8 +3,8 @@ from collections.abc import Mapping
 import pytest
 
 from portweave.procfiles import life_keys, npm_keys, ready_keys, start_keys
+from portweave.procfiles.fields import names
 from portweave.procfiles.foreign import FOREIGN_READY, FOREIGN_ROOT, FOREIGN_SERVICE
-from portweave.procfiles.keys import names
 from portweave.procfiles.shape import ROOT
 
 ROOT_NAMES = set(names(ROOT))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from portweave.encoding.json_write import is_object
+from portweave.encoding.json_text import is_object
 from portweave.errors import UsageError
 from portweave.supervisor.control.server import (
     INVALID_PARAMS,

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from portweave.system.sock_diag import DiagSocket, read_answer, tcp_sockets
+from portweave.system.listeners import DiagSocket, read_answer, tcp_sockets
 
 INET_DIAG = 20
 ERROR, DONE = 2, 3
