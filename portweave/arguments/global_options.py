@@ -22,6 +22,7 @@ VERBS = {
     "exec": "run a command in the environment of a service",
     "logs": "show past and new output of services",
     "events": "show events of the stack as they happen",
+    "setup": "set up a new worktree: copy files, and run the hook setup",
     "run": "run one command with the worktree's ports in its environment",
     "show": "show the ports of this worktree",
     "prune": "release this worktree's ports",
@@ -52,7 +53,7 @@ VERBS = {
 
 # The groups of the help text.
 GROUPS = {
-    "The stack": ("up", "down", "ps", "logs", "why", "events", "reload", "panel", "top"),
+    "The stack": ("up", "down", "ps", "logs", "why", "events", "reload", "setup", "panel", "top"),
     "Its services": ("start", "stop", "restart", "kill", "wait", "scale", "attach", "exec", "ask"),
     "Ports and variables": ("run", "show", "port", "env", "ls", "prune", "lease"),
     "Names": ("url", "open", "proxy", "routes", "alias", "trust", "hosts"),

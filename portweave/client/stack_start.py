@@ -41,6 +41,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from portweave.planning.project import Project
     from portweave.planning.stack_request import StackRequest
     from portweave.supervisor.services.plan import StackPlan
 
@@ -100,7 +101,7 @@ class StackStart:
         self.tag = os.urandom(16).hex()
 
     def _make_plan(self) -> None:
-        planned = plan_request(self._request)
+        planned = plan_request(self._request, prepare=_bring_files)
         self._planned, self._plan = planned, planned.plan
         definitions = planned.allocated.project.definitions
         check_profiles(definitions, self._request.options.profiles)
@@ -186,6 +187,7 @@ class StackStart:
         # A signal that ends this process now shall leave no record behind.
         at_end(lock.remove_record)
         source = self._options.exit_code_from
+        is_silent = detached or self._options.quiet or self._request.options.only_setup
         options = Options(
             abort_on_exit=self._options.abort_on_exit or source is not None,
             exit_code_from=source,
@@ -194,7 +196,7 @@ class StackStart:
                 self._environ, is_terminal=os.isatty(1), refused=self._options.plain
             ),
             verbose=self._options.verbose,
-            banner="" if detached or self._options.quiet else self.banner(),
+            banner="" if is_silent else self.banner(),
             tag=self.tag,
             journal=lock.journal,
             logs=logs_dir(plan.root, plan.namespace),
@@ -217,7 +219,7 @@ class StackStart:
 
     def _route_settings(self, owner: int) -> RouteSettings | None:
         names = self._planned.request.names
-        if names is None:
+        if names is None or self._request.options.only_setup:
             return None
         return RouteSettings(routes_dir(self._environ), owner, names.port, names.scheme)
 
@@ -239,6 +241,8 @@ class StackStart:
 
     def proxy_command(self) -> tuple[str, ...]:
         """Return the command that starts the proxy; empty if none is needed, or one runs."""
+        if self._request.options.only_setup:
+            return ()
         if all(instance.hostname is None for instance in self._plan.instances):
             return ()
         return tuple(proxy_words(self._environ))
@@ -311,6 +315,23 @@ def ready_timeout_s(given_s: float | None, plan: "StackPlan", names: "Collection
     if given_s is not None:
         return given_s
     return max(DEFAULT_TIMEOUT_S, time_to_ready_s(plan.instances, names))
+
+
+def _bring_files(project: "Project") -> None:
+    """Bring what git does not carry into a new worktree."""
+    worktree, include = project.worktree, ".worktreeinclude"
+    if worktree.root == worktree.main_root:
+        return
+    if project.definitions.worktree is None and not any(
+        os.path.exists(f"{root}/{include}") for root in (worktree.root, worktree.main_root)
+    ):
+        return
+    # Imported here: most worktrees get nothing.
+    from portweave.client.verb_queries import say
+    from portweave.planning.worktree_files import bring_files
+
+    for line in bring_files(project).lines():
+        say(line)
 
 
 def _refuse_moved(request: "StackRequest") -> None:

@@ -259,3 +259,25 @@ class LateHookError(PortweaveError):
             hook=hook,
             reason=reason,
         )
+
+
+class WorktreeFilesError(PortweaveError):
+    """A file that git does not carry could not be copied or linked into a worktree.
+
+    What to do: the message names the file and the reason; `portweave setup --force` tries again.
+
+    Args:
+        path: The file.
+        reason: Why.
+        hint: What to do; empty if unknown.
+    """
+
+    code = "PW0909"
+
+    def __init__(self, path: str, reason: str, *, hint: str = "") -> None:
+        super().__init__(
+            f"cannot bring {path} into this worktree: {reason}",
+            hint=hint or (),
+            path=path,
+            reason=reason,
+        )

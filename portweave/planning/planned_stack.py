@@ -21,7 +21,7 @@ from portweave.supervisor.services.plan import StackPlan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from portweave.procfiles.model import Definitions
 
@@ -74,12 +74,17 @@ def requested_project(request: StackRequest) -> Project:
 
 
 def plan_request(
-    request: StackRequest, *, may_be_idle: bool = False, dry_run: bool = False
+    request: StackRequest,
+    *,
+    prepare: "Callable[[Project], None] | None" = None,
+    may_be_idle: bool = False,
+    dry_run: bool = False,
 ) -> PlannedRequest:
     """Allocate ports for a request, and plan all instances.
 
     Args:
         request: The request.
+        prepare: Called with the project before its files are read.
         may_be_idle: Whether a plan that starts nothing is allowed.
         dry_run: Whether to write nothing; the plan has the ports that an allocation would give.
 
@@ -87,6 +92,8 @@ def plan_request(
         PortweaveError: The definitions are wrong, or no ports are free.
     """
     project = requested_project(request)
+    if prepare is not None:
+        prepare(project)
     allocated = allocate(project, dry_run=dry_run)
     if not dry_run:
         write_namespace_env(project.worktree.root, allocated.entry.namespace, allocated.env)

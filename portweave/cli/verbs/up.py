@@ -139,30 +139,9 @@ def run(args: Args) -> int:
 
 
 def _run_attached(args: Args, began_s: float) -> int:
-    from portweave.supervisor.shutdown.guardian import SupervisorProcess
-    from portweave.supervisor.start import supervise, warm_up
-    from portweave.system.clean_environment import MARKS
-    from portweave.system.processes import clear_variables
+    from portweave.client.attached_stack import run_attached
 
-    # Marks identify services of a stack. This process may be one of an outer stack's.
-    clear_variables(MARKS)
-    # Forked first: it imports its modules while this process plans.
-    supervisor = SupervisorProcess(warm_up, supervise)
-    at_end(supervisor.dismiss)
-    try:
-        with waiting(args):
-            stack = _stack_of(args)
-            lock = stack.lock()
-            order = stack.work_order(lock, os.getpid(), began_s) if lock is not None else b""
-    except BaseException:
-        supervisor.dismiss()
-        raise
-    if lock is None:
-        supervisor.dismiss()
-        stack.join()
-        return 0
-    with lock:
-        return supervisor.start(order, lock, stack.tag, stack.proxy_command())
+    return run_attached(lambda: _stack_of(args), began_s, waiting(args))
 
 
 def _run_detached(args: Args, began_s: float) -> int:

@@ -90,7 +90,7 @@ def _has_a_name_twice(keys: object) -> bool:
     variables = cast("dict[str, Any]", keys).get("environment")
     if not isinstance(variables, list):
         return False
-    items: list[Any] = variables
+    items = cast("list[Any]", variables)  # type: ignore[redundant-cast]
     found = [item.partition("=")[0] for item in items if isinstance(item, str)]
     return len(set(found)) < len(found)
 
