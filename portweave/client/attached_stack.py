@@ -20,7 +20,8 @@ def run_attached(
     Args:
         make: Plans the stack.
         began_s: When the command began, on the monotonic clock.
-        waiting: Shows what the command waits for before the stack runs.
+        waiting: Shows what the command waits for before the stack runs, or while it follows one.
+            It is entered twice.
 
     Raises:
         StackEndedError: The stack that it was about to join has ended.
@@ -46,7 +47,8 @@ def run_attached(
         raise
     if lock is None:
         supervisor.dismiss()
-        stack.join()
+        with waiting:
+            stack.join()
         return 0
     with lock:
         return supervisor.start(order, lock, stack.tag, stack.proxy_command())

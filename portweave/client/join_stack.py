@@ -57,6 +57,7 @@ from portweave.supervisor.registry.stack_records import (
     read_record,
     stacks_dir,
 )
+from portweave.system import still_waiting
 from portweave.system.still_waiting import still
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
@@ -376,7 +377,10 @@ def _follow(
     )
 
     progress = Progress()
+    wait = still_waiting.current()
     client.send("/supervisor/events")
+    if wait is not None:
+        client.send("/supervisor/waiting", list(names))
     is_terminal = sys.stdout.isatty()
     printer = Printer(
         sys.stdout.fileno(),
@@ -386,11 +390,20 @@ def _follow(
         prefix=True,
         times=False,
         as_json=False,
+        before_write=None if wait is None else lambda part: wait.before_output(is_part=part),
     )
     folder = Folder(logs_dir(plan.root, plan.namespace))
 
+    def take(event: object) -> None:
+        if wait is not None and is_object(event) and event.get("event") == "waiting":
+            wait.take(event)
+        else:
+            progress.take(event)
+
     def goes_on() -> bool:
-        return client.poll(progress.take)
+        if wait is not None:
+            wait.tick()
+        return client.poll(take)
 
     try:
         query = Query(since_ns=began_ns)

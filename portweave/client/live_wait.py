@@ -27,6 +27,8 @@ from portweave.system.live_line import (
     Event,
     Held,
     LiveLine,
+    PartBegun,
+    PartEnded,
     Printed,
     Released,
     Say,
@@ -79,15 +81,15 @@ class LiveWait:
         self._marks = marks_of(environ)
         self._verb = verb
         self._about = about
-        self._waiting = Waiting(verb, (Waited(about),))
+        self._waiting = Waiting()
+        self._began_s = began_s
         self._drawn = ""
         self._drawn_width = 0
         self._signals = _Signals(self._end_at_once, self._suspend)
         self._line = LiveLine(mode_of(environ, is_terminal=is_terminal))
         if self._line.mode == LIVE:
             self._signals.install()
-            _before_writes(sys.stderr, self._erase_for_output)
-        self._take(Began(began_s))
+            _before_writes(sys.stderr, self.before_output)
 
     @property
     def descriptor(self) -> int | None:
@@ -110,10 +112,19 @@ class LiveWait:
         self._show(Waiting(self._verb, (Waited(self._about, why),)))
 
     def take(self, item: object) -> None:
-        """Show what an item of the supervisor says is waited for."""
+        """Show what an item of the supervisor says is waited for; it may be nothing."""
         waiting = from_json(item)
-        if waiting is not None and waiting.waits:
+        if waiting is not None:
             self._show(waiting)
+
+    def before_output(self) -> None:
+        """Remove the line, because other output follows."""
+        self._take(Printed())
+
+    def note_part(self, *, is_open: bool) -> None:
+        """Note whether an incomplete line is on the terminal."""
+        if is_open != self._line.part:
+            self._take(PartBegun() if is_open else PartEnded())
 
     def close(self) -> None:
         """Remove the line, and give signals and stderr back."""
@@ -123,8 +134,15 @@ class LiveWait:
             self._signals.remove()
 
     def _show(self, waiting: Waiting) -> None:
-        if waiting != self._waiting:
-            self._waiting = waiting
+        if waiting == self._waiting:
+            return
+        self._waiting = waiting
+        if not waiting.waits:
+            self._take(Ended())
+            self._began_s = float("inf")
+        elif self._line.began_s is None:
+            self._take(Began(min(self._began_s, time.monotonic())))
+        else:
             self._take(Changed())
 
     def _take(self, event: Event) -> None:
@@ -157,9 +175,6 @@ class LiveWait:
             rows = (self._drawn_width - 1) // _columns()
             self._drawn = ""
             _write("\x1b[A" * rows + _CLEAR_LINE + ("\x1b[J" if rows > 0 else ""))
-
-    def _erase_for_output(self) -> None:
-        self._take(Printed())
 
     def _end_at_once(self) -> None:
         self._take(Ended())

@@ -58,6 +58,7 @@ class Printer:
         prefix: Whether to print names before lines.
         times: Whether to print times before lines.
         as_json: Whether to print each line as an object instead.
+        before_write: Called before each write, with whether it ends with an unfinished line.
     """
 
     def __init__(
@@ -70,8 +71,10 @@ class Printer:
         prefix: bool = True,
         times: bool = False,
         as_json: bool = False,
+        before_write: "Callable[[bool], None] | None" = None,
     ) -> None:
         self._fd = fd
+        self._before_write = before_write
         self._terminal = terminal
         self._colour = colour
         self._coloured_names = coloured_names
@@ -120,6 +123,8 @@ class Printer:
         """Write all that was printed."""
         data = b"".join(self._pieces)
         self._pieces, self._size = [], 0
+        if data and self._before_write is not None:
+            self._before_write(self._open is not None)
         write_all(self._fd, data)
 
     def close(self) -> None:

@@ -33,7 +33,15 @@ if TYPE_CHECKING:
             ...
 
         def take(self, item: object) -> None:
-            """Show what an item of the supervisor says is waited for."""
+            """Show what an item of the supervisor says is waited for; it may be nothing."""
+            ...
+
+        def before_output(self) -> None:
+            """Remove the line, because other output follows."""
+            ...
+
+        def note_part(self, *, is_open: bool) -> None:
+            """Note whether an incomplete line is on the terminal."""
             ...
 
         def close(self) -> None:
@@ -49,7 +57,7 @@ _FOREVER_S = 3600.0
 
 
 class Wait:
-    """The waits of one command, as a context manager.
+    """The waits of one command, as a context manager that can be entered again.
 
     Args:
         make: Makes the line for a wait that began at a time; None for a command that shows none.
@@ -67,6 +75,7 @@ class Wait:
         global _current
         if self._make is not None:
             self._began_s = time.monotonic()
+            self._why, self._item = "", None
             _current = self
         return self
 
@@ -89,18 +98,18 @@ class Wait:
         Args:
             why: Why the command waits; empty for what was known before.
         """
-        if why:
-            self._why = why
+        self._why = why or self._why
         if self._line is None:
             if self._make is None or time.monotonic() < self._began_s + FIRST_S:
                 return
             self._line = self._make(self._began_s)
             if self._item is not None:
                 self._line.take(self._item)
+            else:
+                self._line.explain(self._why)
             self._ask()
-        if why or self._why:
-            self._line.explain(self._why)
-            self._why = ""
+        elif why:
+            self._line.explain(why)
         self._line.tick()
 
     def take(self, item: object) -> None:
@@ -108,6 +117,16 @@ class Wait:
         self._item = item
         if self._line is not None:
             self._line.take(item)
+
+    def before_output(self, *, is_part: bool) -> None:
+        """Remove the line, because the command writes other output.
+
+        Args:
+            is_part: Whether the output ends with an incomplete line.
+        """
+        if self._line is not None:
+            self._line.before_output()
+            self._line.note_part(is_open=is_part)
 
     def pause_s(self) -> float:
         """How long to sleep until the line needs `tick`."""
