@@ -9,8 +9,6 @@ from portweave.arguments.args import (
     Option,
 )
 from portweave.cli.verbs.check import read
-from portweave.encoding.marks import is_utf8
-from portweave.encoding.text_style import Span
 from portweave.errors import UsageError
 from portweave.procfiles.graph import as_dot, as_json, as_mermaid, as_text, trees
 
@@ -27,13 +25,13 @@ OPTIONS: tuple[Option, ...] = (
         "--format",
         metavar="FORMAT",
         values=("text", "mermaid", "dot", "json"),
-        about="text (the default), mermaid, dot or json",
+        about="text (the default on a pipe), mermaid, dot or json",
     ),
 )
 USAGE = "[--format FORMAT]"
 HELP = """
 Show the services in the order in which they start, and what each waits for. On a terminal they are
-trees: a service stands below the last of its dependencies to start.
+trees: a service stands below the last of its dependencies to start. --format text prints lines.
 """
 # A deeper tree leaves too little room for the texts.
 _LEVEL_WIDTH = 4
@@ -50,7 +48,7 @@ def run(args: Args) -> int:
     if asked != "json" and asked not in _FORMATS:
         raise UsageError(f"--format must be text, mermaid, dot or json, received {asked}")
     definitions, _ = read(args, "graph", os.getcwd())
-    if asked == "text" and sys.stdout.isatty():
+    if asked == "text" and args.text("format") is None and sys.stdout.isatty():
         _draw(definitions, no_color=args.flag("no_color"))
     elif asked == "json":
         print(json.dumps(as_json(definitions), indent=2, ensure_ascii=False))
@@ -61,7 +59,10 @@ def run(args: Args) -> int:
 
 def _draw(definitions: "Definitions", *, no_color: bool) -> None:
     """Draw trees on the terminal; print a line for each service if it is too narrow for them."""
+    # Imported here: a pipe does not need it.
     from portweave.cli.terminal_drawing import Drawing
+    from portweave.encoding.marks import is_utf8
+    from portweave.encoding.text_style import Span
 
     drawing = Drawing(no_color=no_color)
     roots = trees(definitions)

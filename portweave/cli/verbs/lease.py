@@ -46,7 +46,7 @@ def run(args: Args) -> int:
     if args.flag("list"):
         if taking:
             raise UsageError(f"--list and --{taking[0]} are mutually exclusive")
-        return _list(as_json=args.flag("json"))
+        return _list(as_json=args.flag("json"), no_color=args.flag("no_color"))
     if args.flag("release"):
         for lease_id in args.texts("release"):
             release(lease_id)
@@ -78,7 +78,7 @@ def _owner(text: str | None) -> int:
     return int(text)
 
 
-def _list(*, as_json: bool) -> int:
+def _list(*, as_json: bool, no_color: bool) -> int:
     leases = holding(os.environ)
     if as_json:
         value = {"schemaVersion": 1, "leases": [lease.as_json() for lease in leases]}
@@ -87,12 +87,28 @@ def _list(*, as_json: bool) -> int:
     if not leases:
         print("[portweave] no leases", file=sys.stderr)
         return 0
+    if sys.stdout.isatty():
+        _draw(leases, no_color=no_color)
+        return 0
     rows = [("ID", "PORTS", "EXPIRES", "OWNER"), *map(_row, leases)]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
         print("  ".join([*cells, row[3]]))
     return 0
+
+
+def _draw(leases: "list[Lease]", *, no_color: bool) -> None:
+    from portweave.cli.terminal_drawing import Drawing
+    from portweave.encoding.table_columns import Column
+
+    columns = (
+        Column("ID"),
+        Column("PORTS"),
+        Column("EXPIRES", rank=2),
+        Column("OWNER", rank=1),
+    )
+    Drawing(no_color=no_color).table(columns, [(_row(lease), ()) for lease in leases])
 
 
 def _row(lease: Lease) -> tuple[str, str, str, str]:

@@ -19,8 +19,6 @@ from portweave.arguments.args import (
 )
 from portweave.client.client import all_stacks
 from portweave.client.verb_queries import say
-from portweave.encoding.table_columns import Column
-from portweave.encoding.text_style import Span
 from portweave.encoding.value import value
 from portweave.errors import UsageError
 from portweave.supervisor.registry.moved_folder import is_gone
@@ -39,15 +37,6 @@ running stack.
 A terminal also shows since when a stack runs, and a narrow one shows fewer columns. On a pipe
 there is no heading, and tabs separate the fields.
 """
-_COLUMNS = (
-    Column("PROJECT"),
-    Column("NAMESPACE"),
-    Column("STATE", rank=1),
-    Column("PID", rank=5, right=True),
-    Column("PORTS", rank=2),
-    Column("SINCE", rank=4, right=True, optional=True),
-    Column("WORKTREE", rank=3),
-)
 
 
 @value
@@ -125,10 +114,22 @@ def run(args: Args) -> int:
 
 
 def _draw(rows: list[Row], *, no_color: bool) -> None:
+    # Imported here: a pipe does not need it.
     from portweave.cli.terminal_drawing import Drawing
     from portweave.cli.verbs.ps import short_age
+    from portweave.encoding.table_columns import Column
+    from portweave.encoding.text_style import Span
     from portweave.system.processes import age_s
 
+    columns = (
+        Column("PROJECT"),
+        Column("NAMESPACE"),
+        Column("STATE", rank=1),
+        Column("PID", rank=5, right=True),
+        Column("PORTS", rank=2),
+        Column("SINCE", rank=4, right=True, optional=True),
+        Column("WORKTREE", rank=3),
+    )
     lines: list[tuple[tuple[str | Span, ...], tuple[()]]] = []
     for row in rows:
         project, namespace, state, pid, ports, _ = row.cells()
@@ -137,9 +138,10 @@ def _draw(rows: list[Row], *, no_color: bool) -> None:
         if row.pid is not None:
             # The colours of states are those of services.
             shown = Span(state, "failed" if row.gone else "ready")
-        root = _one_line(_below_home(row.root))
+        # A lease's folder is portweave's own.
+        root = "-" if row.state == "lease" else _one_line(_below_home(row.root))
         lines.append(((project, namespace, shown, pid, ports, since, root), ()))
-    Drawing(no_color=no_color).table(_COLUMNS, lines)
+    Drawing(no_color=no_color).table(columns, lines)
 
 
 def _below_home(path: str) -> str:

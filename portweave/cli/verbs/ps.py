@@ -25,12 +25,11 @@ from portweave.encoding.json_text import (
     is_object,
     pretty,
 )
-from portweave.encoding.table_columns import Column
-from portweave.encoding.text_style import Span
 from portweave.errors import StackStandsStillError, StackUnreachableError, UnknownServiceError
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
+    from portweave.encoding.text_style import Span
     from portweave.supervisor.registry.stack_records import StackRecord
 
 OPTIONS = (
@@ -50,17 +49,6 @@ completed, failed, blocked (a dependency failed).
 A terminal also shows the URL, and below a service its reason and when it is tried again. A narrow
 terminal shows fewer columns. On a pipe there is no heading, and tabs separate the fields.
 """
-_COLUMNS = (
-    Column("NAME"),
-    Column("STATE"),
-    Column("PID", rank=7, right=True),
-    Column("PORT", rank=1, right=True),
-    Column("SINCE", rank=3, right=True),
-    Column("RESTARTS", rank=4, right=True),
-    Column("CPU", rank=5, right=True),
-    Column("MEMORY", rank=6, right=True),
-    Column("URL", rank=2, optional=True),
-)
 
 
 def run(args: Args) -> int:
@@ -90,8 +78,22 @@ def run(args: Args) -> int:
 
 
 def _draw(rows: "list[tuple[dict[str, object], dict[str, object]]]", args: Args) -> None:
+    # Imported here: a pipe does not need it.
     from portweave.cli.terminal_drawing import Drawing
+    from portweave.encoding.table_columns import Column
+    from portweave.encoding.text_style import Span
 
+    columns = (
+        Column("NAME"),
+        Column("STATE"),
+        Column("PID", rank=7, right=True),
+        Column("PORT", rank=1, right=True),
+        Column("SINCE", rank=3, right=True),
+        Column("RESTARTS", rank=4, right=True),
+        Column("CPU", rank=5, right=True),
+        Column("MEMORY", rank=6, right=True),
+        Column("URL", rank=2, optional=True),
+    )
     with_stack = args.flag("all")
     lines: list[tuple[tuple[str | Span, ...], list[list[str | Span]]]] = []
     for stack, row in rows:
@@ -101,11 +103,13 @@ def _draw(rows: "list[tuple[dict[str, object], dict[str, object]]]", args: Args)
         notes = _notes(row)
         lines.append(((*_prefix(stack, with_stack=with_stack), *shown), [notes] if notes else []))
     stacks = (Column("PROJECT"), Column("NAMESPACE")) if with_stack else ()
-    Drawing(no_color=args.flag("no_color")).table((*stacks, *_COLUMNS), lines)
+    Drawing(no_color=args.flag("no_color")).table((*stacks, *columns), lines)
 
 
-def _notes(row: "dict[str, object]") -> list[str | Span]:
+def _notes(row: "dict[str, object]") -> "list[str | Span]":
     """Return why a service is as it is, and when it is tried again; empty for nothing to say."""
+    from portweave.encoding.text_style import Span
+
     reason, state, again = _reason(row), str(row.get("state")), row.get("nextTryAt")
     notes: list[str | Span] = []
     if reason is not None:

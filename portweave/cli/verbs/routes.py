@@ -7,7 +7,6 @@ from portweave.arguments.args import (
     Args,
     Option,
 )
-from portweave.encoding.table_columns import Column
 from portweave.errors import UsageError
 from portweave.supervisor.proxy.process.proxy_files import (
     find_proxy,
@@ -25,11 +24,6 @@ until you remove it).
 
 On a pipe there is no heading, and tabs separate the fields.
 """
-_COLUMNS = (
-    Column("URL"),
-    Column("PORT", rank=1, right=True),
-    Column("PID", rank=2, right=True),
-)
 
 
 def run(args: Args) -> int:
@@ -71,10 +65,17 @@ def run(args: Args) -> int:
         return 0
     cells = [(url, str(route.port), str(route.pid or "-")) for url, route in rows]
     if sys.stdout.isatty():
+        # Imported here: a pipe does not need it.
         from portweave.cli.terminal_drawing import Drawing
+        from portweave.encoding.table_columns import Column
 
+        columns = (
+            Column("URL"),
+            Column("PORT", rank=1, right=True),
+            Column("PID", rank=2, right=True),
+        )
         drawing = Drawing(no_color=args.flag("no_color"))
-        drawing.table(_COLUMNS, [(row, ()) for row in cells])
+        drawing.table(columns, [(row, ()) for row in cells])
     else:
         for row in cells:
             print("\t".join(row))

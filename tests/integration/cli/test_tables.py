@@ -1,6 +1,8 @@
 """Tables on terminals of several widths, and on pipes."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,3 +73,24 @@ def test_ls_routes_and_doctor_fit_the_terminal(width: int, cli: "Cli", project: 
     assert all(cell_len(line) <= width for line in lines)
     text = "".join("".join(lines).split())
     assert all("".join(one["message"].split()) in text for one in findings)
+
+
+@pytest.mark.parametrize("words", ["ls --all", "routes", "ps --all", "graph", "lease --list"])
+def test_a_table_on_a_pipe_needs_no_slow_imports(words: str, cli: "Cli", project: Path) -> None:
+    (project / "Procfile").write_text("web: sleep 1\n")
+    code = f"""
+import sys
+from portweave.cli.main import main
+status = main({words.split()!r})
+names = ("rich", "portweave.cli.terminal_drawing", "portweave.encoding.table_columns")
+print(status, [name for name in names if name in sys.modules])
+"""
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code],
+        cwd=project,
+        env=cli.environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "0 []"

@@ -65,7 +65,7 @@ def test_a_command_for_one_instance_needs_a_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("params", "count"), [([], 0), ([["web"]], 0), ([[], None], 0), ([[], 7], 7)]
+    ("params", "count"), [([None], 0), ([["web"]], 0), ([["web"], None], 0), ([["web"], 7], 7)]
 )
 def test_the_number_of_past_events_may_be_missing(params: list[object], count: int) -> None:
     assert event_count(params) == count
