@@ -119,8 +119,12 @@ async def run(
     except Exception as fault:
         error = user_error(fault)
         # Through the view, because a stuck reader must not delay the end.
-        stack.view.say(f"error: {error.message} ({error.code})", is_error=True)
-        for hint in error.hints:
+        sentence, hints = error.message, error.hints
+        if stack.view.marks is not None and error.told is not None:
+            sentence, hint = error.told
+            hints = (hint,) if hint else ()
+        stack.view.say(f"error: {sentence} ({error.code})", is_error=True)
+        for hint in hints:
             stack.view.say(f"hint: {hint}", is_error=True)
         return error.exit_status
     finally:
@@ -156,7 +160,7 @@ class Stack:
         self.view = View(
             names,
             colour=options.colour,
-            coloured_names=options.coloured_names,
+            style=options.style,
             silent=options.detached,
             quiet=options.quiet,
             waiting=options.waiting,
@@ -170,7 +174,9 @@ class Stack:
         self.left: list[str] = []
         self.engine = Engine(self._make_service, self._after_change, self.view.say)
         self.reporter = Reporter(work, self.view, self.engine)
-        self._live_report = LiveReport(self.view.live, self.engine, work.began_s, options.marks)
+        self._live_report = LiveReport(
+            self.view.live, self.engine, work.began_s, options.style.marks
+        )
         self._end: StackEnd | None = None
         self.summary = ""
         say = self.reporter.warn_of_names
@@ -422,7 +428,9 @@ class Stack:
             removed: The services that it had and has no more.
         """
         self.origin = origin
-        self.reporter.runs.record_start(origin, removed)
+        self.reporter.runs.record_start(
+            origin, removed, (plan.service for plan in self.engine.fleet.plans.values())
+        )
         # At once: `logs` may be the next command, and reads it.
         self.reporter.runs.flush()
         self.plan = replace(self.plan, wanted=wanted)

@@ -86,6 +86,18 @@ def main(argv: list[str] | None = None) -> int:
     return status
 
 
+def _colour_messages(*, refused: bool) -> None:
+    """Colour the messages on stderr, if it is a terminal that shows colours, or they are forced."""
+    from portweave.encoding.colours import of_words
+
+    stream = sys.stderr
+    are_shown = of_words(os.environ, is_terminal=stream.isatty(), refused=refused)
+    if are_shown and isinstance(stream, EscapedStream):
+        from portweave.encoding.text_style import coloured_message
+
+        stream.render = coloured_message
+
+
 def _tell(error: PortweaveError, words: list[str], args: Args) -> int:
     """Print an error and its details; return its exit status."""
     if isinstance(error, errors.StackUnreachableError):
@@ -178,6 +190,9 @@ def _dispatch(words: list[str], args: Args) -> int:
     words = parse(words, GLOBAL_OPTIONS, args, stop_at_operand=True)
     is_literal = words[:1] == ["--"]
     verb, *words = words[is_literal:] or [""]
+    if verb not in _NPM_VERBS:
+        # An error in the options is a message too, so this does not wait until they are parsed.
+        _colour_messages(refused=args.flag("no_color") or "--no-color" in words)
     let_in(orderly=verb in _ORDERLY)
     if args.flag("version"):
         verb = "version"

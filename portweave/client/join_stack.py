@@ -9,6 +9,7 @@ from portweave.client.client import (
     PATIENCE_S,
     Client,
 )
+from portweave.client.progress import Progress
 from portweave.client.stack_ended import StackEndedError
 from portweave.client.verb_queries import (
     instance_of,
@@ -20,7 +21,6 @@ from portweave.encoding.json_text import (
     is_list,
     is_object,
 )
-from portweave.encoding.timestamps import parse
 from portweave.encoding.value import replace
 from portweave.errors import (
     LateHookError,
@@ -73,43 +73,9 @@ _PAUSE_S = 0.005
 # The supervisor notices a late service at the same moment. Its verdict may take this long.
 _VERDICT_S = 1.0
 _MOST_HINTS = 3
+_MOST_NAMES = 6
 # Kinds of causes that may pass with time.
 _MAY_COME = ("none", "not ready", "unhealthy", "stopping", "not started")
-
-
-class Progress:
-    """Reports each service once when it becomes ready or completes."""
-
-    def __init__(self) -> None:
-        self._reported: set[str] = set()
-
-    def take(self, event: object) -> None:
-        """Report an event from the supervisor."""
-        if is_object(event) and (text := event.get("text")):
-            if event.get("state") in ("ready", "completed"):
-                self._reported.add(str(event.get("fullName")))
-            say(str(text))
-
-    def report_rest(self, rows: "Sequence[Mapping[str, object]]") -> None:
-        """Report services that became ready before the supervisor sent events."""
-        for row in rows:
-            is_ready = row.get("state") == "ready"
-            if (is_ready or row.get("state") == "completed") and row.get(
-                "fullName"
-            ) not in self._reported:
-                port = row.get("port")
-                where = f" on {port}" if port and is_ready and not row.get("reason") else ""
-                say(f"{instance_of(row)} {row['state']}{where}{_noted(row)}")
-
-
-def _noted(row: "Mapping[str, object]") -> str:
-    """Return how long an instance took to become ready, and the remark on it, in brackets."""
-    now_s = time.time()
-    began_s, ready_s = (parse(str(row.get(key)), now_s) for key in ("startedAt", "readyAt"))
-    notes = [str(row["reason"])] if row.get("reason") else []
-    if began_s is not None and ready_s is not None:
-        notes.insert(0, f"{ready_s - began_s:.1f} s")
-    return f" ({', '.join(notes)})" if notes else ""
 
 
 def record_of(folder: str, key: str, patience_s: float) -> StackRecord | None:
@@ -139,7 +105,13 @@ def record_of(folder: str, key: str, patience_s: float) -> StackRecord | None:
 
 
 def await_ready(
-    folder: str, key: str, names: "Sequence[str]", timeout_s: float, *, fail_fast: bool
+    folder: str,
+    key: str,
+    names: "Sequence[str]",
+    timeout_s: float,
+    progress: Progress,
+    *,
+    fail_fast: bool,
 ) -> "list[dict[str, object]]":
     """Wait until the instances of a stack that has just been started are ready.
 
@@ -148,6 +120,7 @@ def await_ready(
         key: The stack's name in that folder.
         names: Names of the instances.
         timeout_s: How long to wait.
+        progress: Reports the services.
         fail_fast: Whether to return as soon as one instance cannot become ready.
 
     Returns:
@@ -166,7 +139,7 @@ def await_ready(
         # On a busy machine a new supervisor may take long until it listens.
         client = Client(record, timeout_s)
         try:
-            rows = _await(client, names, timeout_s, fail_fast=fail_fast)
+            rows = _await(client, names, timeout_s, progress, fail_fast=fail_fast)
             warnings = client.call("/supervisor/warnings")
         finally:
             client.close()
@@ -177,6 +150,7 @@ def await_ready(
         say(str(warning))
     took_s = time.monotonic() - began_s
     say(f"all ready in {took_s:.1f} s; portweave logs -f shows what they print, down stops them")
+    progress.report_urls(rows)
     return rows
 
 
@@ -187,6 +161,7 @@ def join(
     folder: str,
     key: str,
     timeout_s: float,
+    progress: Progress,
     follows: bool,
     fail_fast: bool = False,
     plain: bool = False,
@@ -199,6 +174,7 @@ def join(
         folder: The folder of stack records.
         key: The stack's name in that folder.
         timeout_s: How long to wait for the stack, and for the instances.
+        progress: Reports the services.
         follows: Whether to show output until the stack ends, in place of waiting.
         fail_fast: Whether to return as soon as one instance cannot become ready.
         plain: Whether the command line refuses colours.
@@ -255,9 +231,9 @@ def join(
         if _differs(change):
             report_changes(client)
         if follows:
-            _follow(client, names, planned.plan, began_ns, plain=plain)
+            _follow(client, names, planned.plan, began_ns, progress, plain=plain)
             return []
-        return _await(client, names, timeout_s, fail_fast=fail_fast)
+        return _await(client, names, timeout_s, progress, fail_fast=fail_fast)
     finally:
         client.close()
 
@@ -363,7 +339,13 @@ def _check_ports(
 
 
 def _follow(
-    client: Client, names: "Sequence[str]", plan: "StackPlan", began_ns: int, *, plain: bool
+    client: Client,
+    names: "Sequence[str]",
+    plan: "StackPlan",
+    began_ns: int,
+    progress: Progress,
+    *,
+    plain: bool,
 ) -> None:
     """Show the output and the states of instances until the stack has ended."""
     from portweave.allocator.worktree import logs_dir
@@ -376,7 +358,6 @@ def _follow(
         Printer,
     )
 
-    progress = Progress()
     wait = still_waiting.current()
     client.send("/supervisor/events")
     if wait is not None:
@@ -386,7 +367,12 @@ def _follow(
         sys.stdout.fileno(),
         terminal=is_terminal,
         colour=colours.are_kept(os.environ, is_terminal=is_terminal, refused=plain),
-        coloured_names=colours.of_names(os.environ, is_terminal=is_terminal, refused=plain),
+        style=colours.style_of(
+            os.environ,
+            out_is_terminal=is_terminal,
+            err_is_terminal=os.isatty(2),
+            refused=plain,
+        ),
         prefix=True,
         times=False,
         as_json=False,
@@ -449,9 +435,13 @@ def _differs(change: object) -> list[str]:
 
 
 def _await(
-    client: Client, names: "Sequence[str]", timeout_s: float, *, fail_fast: bool
+    client: Client,
+    names: "Sequence[str]",
+    timeout_s: float,
+    progress: Progress,
+    *,
+    fail_fast: bool,
 ) -> "list[dict[str, object]]":
-    progress = Progress()
     client.send("/supervisor/events")
     answer = client.call(
         "/supervisor/wait",
@@ -465,11 +455,31 @@ def _await(
     )
     rows = _rows_of(answer)
     progress.report_rest(rows)
-    check(rows, "ready", timeout_s)
+    try:
+        check(rows, "ready", timeout_s)
+    except NotReadyError as error:
+        error.told = _brief(rows), ""
+        raise
     await_names(client)
     # Asked again: the rows now have the URLs with names.
     answer = client.call("/supervisor/wait", list(names), "ready", 0, patience_s=PATIENCE_S)
     return _rows_of(answer)
+
+
+def _brief(rows: "Sequence[Mapping[str, object]]") -> str:
+    """Return what a terminal shows of services that are not ready: their reasons stand above."""
+    missing = [row for row in rows if row.get("verdict") == "in vain"]
+    first = [row for row in missing if row.get("state") != "blocked"] or missing
+    names: dict[str, list[str]] = {}
+    for row in missing:
+        names.setdefault(str(row.get("state")), []).append(instance_of(row))
+    states = "; ".join(f"{state} {_counted(of)}" for state, of in names.items())
+    return f"not all ready: {states}; portweave why {instance_of(first[0])}"
+
+
+def _counted(names: "Sequence[str]") -> str:
+    more = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _rows_of(answer: object) -> "list[dict[str, object]]":

@@ -14,7 +14,7 @@ from portweave.allocator.state_folder import place_mark
 from portweave.allocator.worktree import logs_dir
 from portweave.client.stack_ended import StackEndedError
 from portweave.encoding import colours
-from portweave.encoding.marks import marks_of
+from portweave.encoding.terminal_escapes import escaped
 from portweave.encoding.value import replace, value
 from portweave.errors import StackMovedError, StackRunningError, UsageError
 from portweave.planning.allocation_text import stack_banner
@@ -41,6 +41,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from portweave.client.progress import Progress
     from portweave.planning.project import Project
     from portweave.planning.stack_request import StackRequest
     from portweave.supervisor.services.plan import StackPlan
@@ -192,9 +193,7 @@ class StackStart:
             abort_on_exit=self._options.abort_on_exit or source is not None,
             exit_code_from=source,
             colour=self._has_colours(),
-            coloured_names=colours.of_names(
-                self._environ, is_terminal=os.isatty(1), refused=self._options.plain
-            ),
+            style=self._style(),
             verbose=self._options.verbose,
             banner="" if is_silent else self.banner(),
             tag=self.tag,
@@ -212,7 +211,6 @@ class StackStart:
                 as_json=self._options.as_json,
                 quiet=self._options.quiet or detached,
             ),
-            marks=marks_of(self._environ),
             naming=self._route_settings(guardian),
         )
         return pickle.dumps(WorkOrder(plan, options, began_s, self._planned.request.as_json()))
@@ -223,10 +221,22 @@ class StackStart:
             return None
         return RouteSettings(routes_dir(self._environ), owner, names.port, names.scheme)
 
+    def _style(self) -> colours.Style:
+        """How the command's output looks."""
+        return colours.style_of(
+            self._environ,
+            out_is_terminal=os.isatty(1),
+            err_is_terminal=os.isatty(2),
+            refused=self._options.plain,
+        )
+
     def banner(self) -> str:
-        """Return the text that is shown before the first service starts."""
+        """Return the text that is shown before the first service starts, ready for its output."""
         plan = self._plan
-        return stack_banner(
+        reused = self._planned.allocated.reused
+        if os.isatty(2):
+            return self._header(reused=reused)
+        text = stack_banner(
             plan.project,
             os.path.basename(plan.root),
             plan.namespace,
@@ -236,8 +246,23 @@ class StackStart:
                 if i.name in plan.wanted and not i.hook
             ],
             [*plan.warnings, *(f"not started: {name} ({why})" for name, why in plan.left_out)],
-            reused=self._planned.allocated.reused,
+            reused=reused,
         )
+        return escaped(text)
+
+    def _header(self, *, reused: bool) -> str:
+        # Imported here: a pipe does without.
+        from portweave.encoding.text_style import render
+        from portweave.planning.stack_header import header
+
+        style = self._style()
+        try:
+            columns = os.get_terminal_size(2).columns or 80
+        except OSError:
+            columns = 80
+        colours_of_names = style.names if style.words else ()
+        lines = header(self._plan, colours_of_names, style.marks, columns, reused=reused)
+        return "".join(f"{render(line, colour=style.words)}\n" for line in lines)
 
     def proxy_command(self) -> tuple[str, ...]:
         """Return the command that starts the proxy; empty if none is needed, or one runs."""
@@ -281,6 +306,7 @@ class StackStart:
                 folder=self.folder,
                 key=self.key,
                 timeout_s=self._timeout_s(),
+                progress=self._progress(),
                 follows=not self._options.detached,
                 fail_fast=self._options.fail_fast,
                 plain=self._options.plain,
@@ -296,7 +322,26 @@ class StackStart:
 
         timeout_s, fail_fast = self._timeout_s(), self._options.fail_fast
         with Raised():
-            return await_ready(self.folder, self.key, self._started, timeout_s, fail_fast=fail_fast)
+            return await_ready(
+                self.folder,
+                self.key,
+                self._started,
+                timeout_s,
+                self._progress(),
+                fail_fast=fail_fast,
+            )
+
+    def _progress(self) -> "Progress":
+        from portweave.client.progress import Progress
+
+        instances = self._plan.instances
+        return Progress(
+            [instance.service for instance in instances],
+            self._started,
+            self._style(),
+            # The error of a command that does not follow the stack names them.
+            tells_blocked=not self._options.detached,
+        )
 
     def _timeout_s(self) -> float:
         return ready_timeout_s(self._options.timeout_s, self._plan, self._started)

@@ -107,7 +107,9 @@ def _prepare(options: Options, *, guarded: bool) -> tuple[WorkOrder, StackLock, 
     run_options = RunOptions(
         abort_on_exit=options.get("respawn") is False,
         colour=colours.are_kept(environ, is_terminal=os.isatty(1)),
-        coloured_names=colours.of_names(environ, is_terminal=os.isatty(1)),
+        style=colours.style_of(
+            environ, out_is_terminal=os.isatty(1), err_is_terminal=os.isatty(2), refused=False
+        ),
         tag=tag,
         journal=lock.journal,
         guardian=pid if guarded else None,

@@ -13,7 +13,7 @@ import sys
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any, TextIO
 
 # Escapes by character. It is filled at the first use: most output needs none.
@@ -43,14 +43,21 @@ class EscapedStream:
 
     Args:
         behind: The other stream.
+
+    Attributes:
+        render: Makes the text to write of a whole line or a part of one.
     """
 
     def __init__(self, behind: "TextIO") -> None:
         self.behind = behind
+        self.render: Callable[[str], str] = escaped
 
     def write(self, text: str) -> int:
         """Write a text; return the number of its characters."""
-        self.behind.write(escaped(text))
+        if self.render is escaped:
+            self.behind.write(escaped(text))
+        else:
+            self.behind.write("\n".join(map(self.render, text.split("\n"))))
         return len(text)
 
     def writelines(self, lines: "Iterable[str]") -> None:

@@ -87,6 +87,11 @@ def message(text: str) -> "list[str | Span]":
     return parts
 
 
+def coloured_message(text: str) -> str:
+    """A line as a terminal gets it, with colours if it is a message of portweave."""
+    return render(message(text) if text.startswith(PREFIX) else (text,), colour=True)
+
+
 def _painted(part: "str | Span", *, colour: bool) -> str:
     if isinstance(part, str):
         return escaped(part)

@@ -69,6 +69,10 @@ class ServiceFailedError(PortweaveError):
             service=service,
             reason=reason,
         )
+        count = 1 + len(others)
+        what = f"{count} services failed or are blocked" if others else f"{service} failed"
+        # Of each failure, a terminal has shown a line with the reason.
+        self.told = f"{what}: portweave why {service}", ""
 
 
 class ProcessesLeftError(PortweaveError):

@@ -91,6 +91,11 @@ class Folder:
         self.since_ns: int | None = None
         self.removed: frozenset[str] = frozenset()
 
+    @property
+    def prefix(self) -> str:
+        """The text before the names of its services; empty where one worktree is shown."""
+        return f"{self.project}/{self.namespace} " if self.namespace else ""
+
 
 class Source:
     """An instance whose log is read.
@@ -117,8 +122,7 @@ class Source:
     def __init__(self, folder: Folder, instance: str) -> None:
         self.folder = folder
         self.service, self.number = _parts(instance)
-        where = f"{folder.project}/{folder.namespace} " if folder.namespace else ""
-        self.name = where + instance
+        self.name = folder.prefix + instance
         self.log = Log(folder.path, instance)
         self.reading: LogReader | None = None
         # The last run to show; None for no limit.
@@ -219,23 +223,37 @@ def select_last(folder: Folder) -> None:
 
     Where the start of the last stack is unknown, everything stays selected.
     """
-    from portweave.encoding.json_text import (
-        is_list,
-        is_object,
-        loads,
-    )
+    found = _last_start(folder)
+    if found is None:
+        return
+    at_ns = found.get("startedNs")
+    folder.since_ns = at_ns if isinstance(at_ns, int) else None
+    folder.removed = frozenset(_texts(found.get("removed")))
+
+
+def services_of(folder: Folder) -> tuple[str, ...]:
+    """The services of the last stack, in the order of the definitions; none where unknown."""
+    found = _last_start(folder)
+    return () if found is None else _texts(found.get("order"))
+
+
+def _last_start(folder: Folder) -> "dict[str, object] | None":
+    """The record of the last start of the stack; None without one that can be read."""
+    from portweave.encoding.json_text import is_object, loads
 
     path = f"{folder.path.removesuffix('/logs')}/runs/.started.json"
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             found = loads(file.read())
     except (OSError, ValueError):
-        return
-    if not is_object(found):
-        return
-    at_ns, removed = found.get("startedNs"), found.get("removed")
-    folder.since_ns = at_ns if isinstance(at_ns, int) else None
-    folder.removed = frozenset(map(str, removed)) if is_list(removed) else frozenset()
+        return None
+    return found if is_object(found) else None
+
+
+def _texts(found: object) -> tuple[str, ...]:
+    from portweave.encoding.json_text import is_list
+
+    return tuple(map(str, found)) if is_list(found) else ()
 
 
 def find_sources(

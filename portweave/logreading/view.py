@@ -3,6 +3,7 @@
 import os
 import time
 
+from portweave.encoding.colours import Style
 from portweave.encoding.timestamps import (
     local,
     rfc3339,
@@ -13,6 +14,7 @@ from portweave.logreading.query import (
     Source,
     find_sources,
     merged,
+    services_of,
 )
 from portweave.supervisor.logs.index import (
     ERR,
@@ -21,14 +23,13 @@ from portweave.supervisor.logs.index import (
 )
 from portweave.supervisor.logs.line_joiner import Block
 from portweave.supervisor.logs.line_splitter import (
-    NAME_COLOURS,
     for_pipe,
     for_terminal,
-    name_label,
     plain_text,
     with_prefix,
     without_colour,
 )
+from portweave.supervisor.logs.name_column import NameColumn
 from portweave.system.files import write_all
 
 TYPE_CHECKING = False  # importing `typing` takes as long as the work
@@ -54,7 +55,7 @@ class Printer:
         fd: The descriptor.
         terminal: Whether it is a terminal.
         colour: Whether to keep the colours in lines.
-        coloured_names: Whether to colour names.
+        style: How names look.
         prefix: Whether to print names before lines.
         times: Whether to print times before lines.
         as_json: Whether to print each line as an object instead.
@@ -67,7 +68,7 @@ class Printer:
         *,
         terminal: bool,
         colour: bool,
-        coloured_names: bool,
+        style: Style,
         prefix: bool = True,
         times: bool = False,
         as_json: bool = False,
@@ -77,22 +78,25 @@ class Printer:
         self._before_write = before_write
         self._terminal = terminal
         self._colour = colour
-        self._coloured_names = coloured_names
         self._prefix = prefix
         self._times = times
         self._as_json = as_json
-        self._labels: dict[str, bytes] = {}
+        self._column = NameColumn((), style.names, style.marks, is_short=terminal)
+        self._folders: set[str] = set()
         self._pieces: list[bytes] = []
         self._size = 0
         self._open: tuple[str, int, bytes] | None = None
 
     def name(self, sources: "Iterable[Source]") -> None:
-        """Set the width of names for these sources."""
-        names = {source.name for source in sources} | set(self._labels)
-        width = max(map(len, names), default=0)
-        for position, name in enumerate(sorted(names)):
-            colour = NAME_COLOURS[position % len(NAME_COLOURS)]
-            self._labels[name] = name_label(name, width, colour if self._coloured_names else None)
+        """Give these sources labels, and make the column wide enough."""
+        sources = list(sources)
+        for folder in {source.folder.path: source.folder for source in sources}.values():
+            if folder.path not in self._folders:
+                self._folders.add(folder.path)
+                # By the definitions, so that a service has the colour that `up` gives it.
+                order = (folder.prefix + service for service in services_of(folder))
+                self._column.add((), order)
+        self._column.add(sorted(source.name for source in sources))
 
     def show(self, source: Source, block: Block) -> None:
         """Print whole lines."""
@@ -136,7 +140,7 @@ class Printer:
 
     def _head(self, source: Source, block: Block) -> bytes:
         head = f"{local(block.time_ns)} ".encode() if self._times else b""
-        return head + self._labels[source.name] if self._prefix else head
+        return head + self._column.label(source.name) if self._prefix else head
 
     def _tame(self, lines: bytes) -> bytes:
         if self._terminal:

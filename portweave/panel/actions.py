@@ -187,7 +187,7 @@ class Actions:
         folder, config = await to_thread.run_sync(
             self._worktrees.started_from, known.root, known.namespace
         )
-        options = () if config is None else ("--config", config)
+        options = ("--no-color",) if config is None else ("--no-color", "--config", config)
         # -I isolates: a folder in the worktree must not replace our own modules.
         argv = [sys.executable, "-Im", "portweave", *options, *words]
         with anyio.fail_after(_COMMAND_S):

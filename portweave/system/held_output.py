@@ -2,6 +2,8 @@
 
 from collections import deque
 
+from portweave.encoding.marks import ASCII, UNICODE
+
 # Overwrites the last line of a terminal.
 CLEAR_LINE = b"\r\x1b[K"
 _OWN = b"[portweave] "
@@ -55,6 +57,17 @@ def last_words(waiting: bytes, most_bytes: int) -> bytes:
     lines = waiting[: begin - 1].split(b"\n")
     # The text before it was a status, which the line has overwritten.
     shown = [line.rpartition(CLEAR_LINE)[2] for line in lines]
-    own = [line + b"\n" for line in shown if line.startswith(_OWN)]
+    own = _own_lines(shown)
     text = f"{len(lines) - len(own):,} lines dropped: the reader of this output was too slow\n"
     return _OWN + text.encode() + b"".join(own[-_OWN_LINES:]) + waiting[begin:]
+
+
+def _own_lines(lines: list[bytes]) -> list[bytes]:
+    """The lines of portweave itself: behind its prefix, or in the column of a service."""
+    import re  # imported here: only a slow reader needs it
+
+    colour = rb"(?:\x1b\[[0-9;]*m)*"
+    signs = (sign for of in (UNICODE, ASCII) for sign in (of.info, of.good, of.bad, of.warning))
+    mark = b"|".join(re.escape(sign.encode()) for sign in signs)
+    own = re.compile(rb"%b(?:\[portweave\]|[^\s|]+ +%b(?:%b))%b " % (colour, colour, mark, colour))
+    return [line + b"\n" for line in lines if own.match(line)]

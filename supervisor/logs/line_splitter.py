@@ -245,20 +245,17 @@ def without_colour(lines: bytes) -> bytes:
     return b"\n".join(sequence.sub(b"", line) for line in lines.split(b"\n"))
 
 
-# Colours of names (ECMA-48, 8.3.117).
-NAME_COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
-
-
-def name_label(name: str, width: int, colour: int | None) -> bytes:
+def name_label(name: str, width: int, colour: str = "", mark: str = "|") -> bytes:
     """A name as it stands before a line, padded to the width of the longest name.
 
     Args:
-        name: The instance's name.
+        name: The instance's name, or a short form of it.
         width: The width of the column.
-        colour: A colour of `NAME_COLOURS`; None for no colour.
+        colour: Parameters of Select Graphic Rendition (ECMA-48, 8.3.117); empty for no colour.
+        mark: The character between name and line.
     """
-    label = f"{escaped(name):<{width}} | "
-    return (label if colour is None else f"\x1b[{colour}m{label}\x1b[0m").encode()
+    label = f"{escaped(name):<{width}} {mark} "
+    return (f"\x1b[{colour}m{label}\x1b[0m" if colour else label).encode()
 
 
 def with_prefix(prefix: bytes, lines: bytes) -> tuple[bytes, bytes, bytes]:

@@ -11,18 +11,19 @@ import select
 import time
 from collections.abc import Callable, Collection, Iterable
 
-from portweave.encoding.terminal_escapes import escaped
+from portweave.encoding.colours import Style
+from portweave.encoding.marks import Marks
+from portweave.encoding.text_style import PREFIX, Span, message, render
 from portweave.supervisor.logs.backpressure import WaitBudget
 from portweave.supervisor.logs.line_splitter import (
-    NAME_COLOURS,
     LineSplitter,
     for_pipe,
     for_terminal,
-    name_label,
     with_prefix,
     without_colour,
 )
 from portweave.supervisor.logs.live_output import LiveOutput
+from portweave.supervisor.logs.name_column import NameColumn
 from portweave.supervisor.logs.screen_clear import BlankLines
 from portweave.system.held_output import (
     CLEAR_LINE,
@@ -54,8 +55,8 @@ _LAST_WORDS_BYTES = 16 << 10
 class Source:
     """One stream of one instance, in the view."""
 
-    def __init__(self, prefix: bytes, skipped: HeldOutput) -> None:
-        self.prefix = prefix
+    def __init__(self, name: str, skipped: HeldOutput) -> None:
+        self.name = name
         self.patience = WaitBudget()
         self.blank_lines = BlankLines()
         self.skipped = skipped
@@ -67,7 +68,7 @@ class View:
     Args:
         names: The instances. They decide the width of the column and the colours.
         colour: Whether to show the colours of services.
-        coloured_names: Whether to colour names.
+        style: How names and messages look.
         silent: Whether the output has no reader; then lines are not even formatted.
         quiet: Whether portweave prints errors alone.
         waiting: How the view shows what is waited for: `LIVE`, `PLAIN` or `OFF`.
@@ -82,7 +83,7 @@ class View:
         names: Iterable[str],
         *,
         colour: bool,
-        coloured_names: bool,
+        style: Style,
         silent: bool = False,
         quiet: bool = False,
         waiting: str = OFF,
@@ -90,15 +91,14 @@ class View:
     ) -> None:
         self._silent = silent
         self._quiet = quiet
-        self._names = list(names)
-        self._width = max(map(len, self._names), default=0)
-        # Lines that a slow reader has not got, by instance, with their prefix.
-        self._skipped: dict[str, tuple[bytes, HeldOutput]] = {}
+        # Lines that a slow reader has not got, by instance.
+        self._skipped: dict[str, HeldOutput] = {}
         self._out = NonblockingOutput(1, self._report_all_skipped)
         # If both are one terminal or one pipe, one thread keeps the order.
         self._err = self._out if _same_file(1, 2) else NonblockingOutput(2, lambda: None)
+        self._column = NameColumn(names, style.names, style.marks, is_short=self._out.terminal)
         self._colour = colour
-        self._coloured_names = coloured_names
+        self._style = style
         self._open: Source | None = None
         self._held: HeldOutput | None = None
         self._interactive = waiting == LIVE
@@ -106,7 +106,7 @@ class View:
             LiveOutput(
                 self._err,
                 waiting,
-                colour=coloured_names,
+                colour=style.words,
                 say=self.say,
                 is_foreground=is_foreground,
             )
@@ -118,17 +118,10 @@ class View:
         self.partial_wait_limit_s = _TERMINAL_PATIENCE_S if self._out.terminal else _PIPE_PATIENCE_S
 
     def _source(self, name: str) -> Source:
-        if name not in self._names:
-            # It was added after the start.
-            self._names.append(name)
-            self._width = max(self._width, len(name))
-        colour = NAME_COLOURS[self._names.index(name) % len(NAME_COLOURS)]
-        shown = colour if self._coloured_names else None
-        prefix = name_label(name, self._width, shown)
-        _, skipped = self._skipped.get(name, (prefix, None))
-        skipped = skipped or HeldOutput(_LAST_WORDS_BYTES)
-        self._skipped[name] = prefix, skipped
-        return Source(prefix, skipped)
+        # It may have been added after the start.
+        self._column.add((name,))
+        skipped = self._skipped.setdefault(name, HeldOutput(_LAST_WORDS_BYTES))
+        return Source(name, skipped)
 
     def forget(self, source: Source) -> None:
         """Mark a stream as ended."""
@@ -136,9 +129,9 @@ class View:
             return
         # Show its last lines before portweave reports its end.
         if not (self._out.lagging and self._out.overfull):
-            self._report_skipped(source.prefix, source.skipped)
+            self._report_skipped(source.name, source.skipped)
             if blank := source.blank_lines.close():
-                self._put(*with_prefix(source.prefix, blank))
+                self._put(*with_prefix(self._column.label(source.name), blank))
             if self._open is source:
                 self._end_open_line()
 
@@ -181,7 +174,7 @@ class View:
         if self._held is None and self._out.lagging:
             source.skipped.put(lines)
             return
-        self._report_skipped(source.prefix, source.skipped)
+        self._report_skipped(source.name, source.skipped)
         sanitised = self._sanitise(lines)
         if self._open is source:
             # The rest of a line whose beginning is shown.
@@ -190,19 +183,19 @@ class View:
             self._close_part()
             sanitised = sanitised[end:]
         if sanitised:
-            self._put(*with_prefix(source.prefix, sanitised))
+            self._put(*with_prefix(self._column.label(source.name), sanitised))
 
     def show_part(self, source: Source, part: bytes) -> None:
         """Show the beginning of a line that does not end for now, such as a prompt."""
         if self._out.full or self._out.lagging or self._silent or self._held is not None:
             return
         if blank := source.blank_lines.before(part):
-            self._put(*with_prefix(source.prefix, blank))
+            self._put(*with_prefix(self._column.label(source.name), blank))
         sanitised = self._sanitise(part)
         if self._open is source:
             self._continue_line(source, part, sanitised)
         else:
-            self._put(source.prefix, sanitised)
+            self._put(self._column.label(source.name), sanitised)
             self._open = source
             if self.live is not None:
                 self.live.begin_part()
@@ -210,7 +203,7 @@ class View:
     def _continue_line(self, source: Source, raw: bytes, sanitised: bytes) -> None:
         """Show more of an incomplete line: after its beginning, or in its place."""
         if self._out.terminal and b"\r" in raw.rstrip(b"\r"):
-            self._put(CLEAR_LINE, source.prefix, sanitised, keep_open=True)
+            self._put(CLEAR_LINE, self._column.label(source.name), sanitised, keep_open=True)
         else:
             self._put(sanitised, keep_open=True)
 
@@ -221,14 +214,34 @@ class View:
             text: The message.
             is_error: Whether to show it even if the view is quiet.
         """
+        lines = (message(f"{PREFIX} {line}") for line in text.split("\n"))
+        self.say_styled(*lines, is_error=is_error)
+
+    def say_styled(self, *lines: "Iterable[str | Span]", is_error: bool = False) -> None:
+        """Show lines of portweave as they are, with colours where messages have them.
+
+        Args:
+            lines: The lines.
+            is_error: Whether to show them even if the view is quiet.
+        """
         if is_error or not self._quiet:
-            self.print("".join(f"[portweave] {line}\n" for line in text.split("\n")))
+            self.print("".join(f"{render(line, colour=self._style.words)}\n" for line in lines))
+
+    def say_of(self, name: str, text: "Iterable[str | Span]", *, is_error: bool = False) -> None:
+        """Show a line of portweave about an instance, in the column of that instance.
+
+        Args:
+            name: The instance.
+            text: The text, with a sign at its beginning in place of the bar.
+            is_error: Whether to show it even if the view is quiet.
+        """
+        self.say_styled((*self._column.head(name), *text), is_error=is_error)
 
     def print(self, text: str) -> None:
-        """Show whole lines on stderr, without a prefix, with control characters escaped."""
+        """Show whole lines on stderr, without a prefix, as `text_style.render` has made them."""
         if self._silent:
             return
-        data = escaped(text).encode("utf-8", "backslashreplace")
+        data = text.encode("utf-8", "backslashreplace")
         if self._err is self._out:
             self._put(data)
         elif self._held is not None:
@@ -298,7 +311,7 @@ class View:
             size = os.get_terminal_size(1)
         except OSError:
             return None
-        room = size.columns - self._width - len(" | ")
+        room = size.columns - self._column.width - len(" | ")
         # A terminal that does not tell its size has none. A very small one is of no use.
         return (size.lines or 24, max(20, room)) if size.columns else None
 
@@ -306,6 +319,15 @@ class View:
     def interactive(self) -> bool:
         """Whether there is a terminal whose last line shows what is waited for."""
         return self._interactive
+
+    def head_of(self, name: str) -> tuple[Span, ...]:
+        """The name of an instance, as in the column of names."""
+        return self._column.head(name)
+
+    @property
+    def marks(self) -> Marks | None:
+        """The signs of messages on a terminal; None where stderr is no terminal."""
+        return self._style.marks if self._err.terminal else None
 
     def _sanitise(self, lines: bytes) -> bytes:
         if self._out.terminal:
@@ -333,11 +355,14 @@ class View:
             self.live.end_part()
 
     def _report_all_skipped(self) -> None:
-        for prefix, skipped in self._skipped.values():
-            self._report_skipped(prefix, skipped)
+        for name, skipped in self._skipped.items():
+            self._report_skipped(name, skipped)
 
-    def _report_skipped(self, prefix: bytes, skipped: HeldOutput) -> None:
+    def _report_skipped(self, name: str, skipped: HeldOutput) -> None:
         lines, last_words = skipped.drain()
+        if not (lines or last_words):
+            return
+        prefix = self._column.label(name)
         if lines:
             text = f"[{lines:,} lines skipped: the reader of this output was too slow]\n"
             self._put(*with_prefix(prefix, text.encode()))

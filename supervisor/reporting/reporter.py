@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 
+from portweave.encoding.text_style import Span
 from portweave.supervisor.diagnosis.cause import (
     Cause,
     as_json,
@@ -23,11 +24,17 @@ from portweave.supervisor.reporting.status_rows import (
     change,
     rfc3339,
 )
+from portweave.supervisor.reporting.terminal_messages import (
+    blocked_by,
+    hint_of,
+    start_lines,
+    state_line,
+)
 from portweave.supervisor.services.engine import (
     Engine,
     reportable_changes,
 )
-from portweave.supervisor.services.fleet import Fleet
+from portweave.supervisor.services.fleet import Fleet, is_over
 from portweave.supervisor.services.lifecycle import (
     Life,
     Phase,
@@ -64,7 +71,7 @@ class Reporter:
 
     def __init__(self, work: WorkOrder, view: View, engine: Engine) -> None:
         self.runs = RunHistory(work.plan.root, work.plan.namespace)
-        self.runs.record_start(work.origin)
+        self.runs.record_start(work.origin, services=(one.service for one in work.plan.instances))
         asyncio.get_running_loop().call_later(NOTES_PAUSE_S, self.runs.flush)
         self._stack = {"project": work.plan.project, "namespace": work.plan.namespace}
         self._verbose = work.options.verbose
@@ -125,7 +132,10 @@ class Reporter:
             after: The fleet after.
             clock: When it changed.
         """
-        for plan, old, new in reportable_changes(before, after):
+        changes = reportable_changes(before, after)
+        blocks = self._blocked(changes, after)
+        told_with_others = {name for names in blocks.values() for name in names}
+        for plan, old, new in changes:
             said = change_message(plan, old, new, clock.now_s, verbose=self._verbose)
             text = hide(said, plan.environment)
             event = change(plan, old, new, clock, text)
@@ -134,10 +144,13 @@ class Reporter:
             for sink in self._subscribers:
                 sink(event)
             self._record(plan, new, event)
-            self._print_change(plan, new, text)
+            if self._view.marks is None:
+                self._print_change(plan, new, text)
+            elif plan.name not in told_with_others:
+                self._show_change(plan, old, new, clock.now_s, blocks.get(plan.name, ()))
         if not self._has_summed_up and not after.closing and is_start_over(after):
             self._has_summed_up = True
-            self._view.say(start_summary(after, clock.now_s - self._began_s))
+            self._sum_up(after, clock.now_s - self._began_s)
 
     def print_states(self) -> None:
         """Print the state of each instance."""
@@ -164,10 +177,46 @@ class Reporter:
             return
         asyncio.get_running_loop().call_later(NOTES_PAUSE_S, self.runs.flush)
 
-    def _print_change(self, plan: InstancePlan, life: Life, text: str) -> None:
-        if life.phase is Phase.STOPPED and self._view.interactive and not self._verbose:
-            # The status line shows which services are left.
+    def _sum_up(self, fleet: Fleet, took_s: float) -> None:
+        """Report that the start is over."""
+        marks = self._view.marks
+        if marks is None:
+            self._view.say(start_summary(fleet, took_s))
+        elif not is_over(fleet):
+            self._view.say_styled(*start_lines(fleet, took_s, marks, self._view.head_of))
+
+    def _blocked(
+        self, changes: list[tuple[InstancePlan, Life, Life]], fleet: Fleet
+    ) -> dict[str, tuple[str, ...]]:
+        """The instances that others block in these changes: a part of the line about those."""
+        if self._view.marks is None or not any(new.phase is Phase.BLOCKED for _, _, new in changes):
+            return {}
+        return blocked_by(fleet, (plan.name for plan, _, _ in changes))
+
+    def _show_change(
+        self, plan: InstancePlan, old: Life, new: Life, now_s: float, blocks: tuple[str, ...]
+    ) -> None:
+        """Show a change on a terminal, in the column of its instance."""
+        marks = self._view.marks
+        assert marks is not None
+        is_end = new.phase is Phase.STOPPED and self._engine.fleet.closing
+        line = state_line(plan, old, new, now_s, marks, blocks=blocks, verbose=self._verbose)
+        if line is None or (is_end and not self._verbose):
+            # At the end, the status line shows which services are left.
             return
+
+        def hidden(part: str | Span) -> str | Span:
+            return hide(part, plan.environment) if isinstance(part, str) else part
+
+        is_failed = new.phase is Phase.FAILED
+        self._view.say_of(plan.name, map(hidden, line.shown), is_error=is_failed)
+        if is_failed:
+            hint = hint_of(self._engine.services[plan.name].last_end, new)
+            if hint:
+                text = ("  ", Span("hint:", "hint"), hidden(f" {hint}"))
+                self._view.say_of(plan.name, text, is_error=True)
+
+    def _print_change(self, plan: InstancePlan, life: Life, text: str) -> None:
         if life.phase is Phase.FAILED:
             service = self._engine.services[plan.name]
             cause = service.last_end

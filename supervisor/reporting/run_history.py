@@ -88,12 +88,18 @@ class RunHistory:
         """Record how a run failed."""
         self._unwritten[name] = {**self.read(name), "end": dict(end)}
 
-    def record_start(self, origin: Mapping[str, object], removed: Iterable[str] = ()) -> None:
+    def record_start(
+        self,
+        origin: Mapping[str, object],
+        removed: Iterable[str] = (),
+        services: Iterable[str] = (),
+    ) -> None:
         """Record how the stack was started.
 
         Args:
             origin: What the stack's plan was made from.
             removed: The services that it had and has no more.
+            services: Its services, in the order of the definitions.
         """
         folder, config = origin.get("workingDir"), origin.get("config")
         if isinstance(folder, str):
@@ -104,6 +110,7 @@ class RunHistory:
             self._unwritten[_STARTED] = {
                 "startedNs": self._began_ns,
                 "removed": sorted(removed),
+                "order": list(dict.fromkeys(services)),
                 "workingDir": folder,
                 "config": named,
                 **options,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from portweave.encoding.marks import UNICODE, Marks
+from portweave.encoding.colours import PLAIN, Style
 from portweave.encoding.value import field, value
 from portweave.supervisor.services.plan import StackPlan
 from portweave.supervisor.services.terminal_policy import TerminalPolicy
@@ -36,9 +36,9 @@ class Options:
         abort_on_exit: Whether the end of one service stops all.
         exit_code_from: The instance whose exit status the stack gets. Its end stops all.
         colour: Whether the colours of services are shown.
-        coloured_names: Whether the names before their lines are coloured.
+        style: How portweave's own output looks.
         verbose: Whether more is reported.
-        banner: Printed before the first start.
+        banner: Printed before the first start, as `text_style.render` makes it.
         tag: The prefix of the tags of all processes of the stack.
         journal: Path of the journal of started processes; None for none.
         logs: The folder for the output of services; None for none.
@@ -49,14 +49,13 @@ class Options:
         version: Portweave's, for clients.
         quiet: Whether portweave reports errors alone.
         waiting: How the view shows what is waited for (`LIVE`, `PLAIN` or `OFF` of `live_line`).
-        marks: The signs of the terminal's locale.
         naming: How its names are registered; None for no names.
     """
 
     abort_on_exit: bool = False
     exit_code_from: str | None = None
     colour: bool = True
-    coloured_names: bool = False
+    style: Style = PLAIN
     verbose: bool = False
     banner: str = ""
     tag: str = ""
@@ -69,7 +68,6 @@ class Options:
     version: str = ""
     quiet: bool = False
     waiting: str = OFF
-    marks: Marks = UNICODE
     naming: RouteSettings | None = None
 
 

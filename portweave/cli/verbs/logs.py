@@ -127,7 +127,12 @@ def run(args: Args) -> int:
         sys.stdout.fileno(),
         terminal=is_terminal,
         colour=colours.are_kept(os.environ, is_terminal=is_terminal, refused=refused),
-        coloured_names=colours.of_names(os.environ, is_terminal=is_terminal, refused=refused),
+        style=colours.style_of(
+            os.environ,
+            out_is_terminal=is_terminal,
+            err_is_terminal=os.isatty(2),
+            refused=refused,
+        ),
         prefix=not args.flag("no_prefix"),
         times=args.flag("timestamps"),
         as_json=args.flag("json"),

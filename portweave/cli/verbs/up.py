@@ -13,6 +13,7 @@ from portweave.arguments.args import (
 from portweave.cli.option_values import request_of, run_options_of
 from portweave.client.stack_ended import StackEndedError
 from portweave.client.waiting import QUIET, waiting
+from portweave.encoding.terminal_escapes import write_rendered
 from portweave.errors import UsageError
 from portweave.system.interrupts import at_end, clear_at_end
 
@@ -175,7 +176,7 @@ def _start_detached(
             with lock:
                 order = stack.work_order(lock, guardian.pid, began_s)
                 if not args.flag("quiet"):
-                    sys.stderr.write(stack.banner())
+                    write_rendered(stack.banner(), sys.stderr)
                     sys.stderr.flush()
                 proxy = stack.proxy_command()
                 # From here on the guardian cleans up.

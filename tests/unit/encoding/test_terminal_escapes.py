@@ -13,6 +13,7 @@ from portweave.encoding.terminal_escapes import (
     escaped,
     write_data,
 )
+from portweave.encoding.text_style import coloured_message
 
 # Sets the title of a terminal, its clipboard, or moves its cursor.
 NASTY = "a\x1b]0;X\x07b\x1b]52;c;cHduZWQ=\x07\x9b2J\r\x7f\u202e"
@@ -57,3 +58,13 @@ def test_data_for_a_program_is_unchanged(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(behind, "isatty", lambda: True)
     write_data(NASTY)
     assert behind.getvalue() == NASTY + escaped(NASTY)
+
+
+def test_a_stream_may_render_each_line_in_its_own_way() -> None:
+    behind = io.StringIO()
+    stream = EscapedStream(behind)
+    stream.render = coloured_message
+    print("[portweave] error: no\x1b[8m", "plain\x07", sep="\n", end="\n\n", file=stream)
+    assert behind.getvalue() == (
+        "\x1b[2m[portweave]\x1b[0m \x1b[1;31merror:\x1b[0m no\\x1b[8m\nplain\\x07\n\n"
+    )

@@ -56,3 +56,17 @@ def test_portweaves_own_lines_are_kept_before_the_end() -> None:
         b"[portweave] a failed\n[portweave] a stopped\na | last\na | words\n"
     )
     assert last_words(waiting, 1000) == waiting
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        "\x1b[2m[portweave]\x1b[0m all ready",
+        "api     ✗ exited (1)",
+        "api x exited (1)",
+        "\x1b[36mapi \x1b[0m\x1b[1;31m✗\x1b[0m \x1b[1;31mexited (1)\x1b[0m: no",
+    ],
+)
+def test_coloured_lines_and_lines_in_the_column_of_a_service_are_portweaves_own(own: str) -> None:
+    waiting = f"a | x 1\n{own}\n\x1b[36ma | \x1b[0m✗ 2\na | last\n".encode()
+    assert last_words(waiting, 9).splitlines()[1:] == [own.encode(), b"a | last"]

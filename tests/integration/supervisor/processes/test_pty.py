@@ -137,7 +137,7 @@ def test_colours_and_the_last_state_of_a_progress_bar_come_through(
     )
     one = terminal(project)
     one.wait_for(b"open> ")
-    one.wait_for(b"api ready")
+    one.wait_for(b"all ready in")
     assert RED in one.seen
     assert b"100%\r\n" in one.seen
     assert b"cleared?\r\n" in one.seen

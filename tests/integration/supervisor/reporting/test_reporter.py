@@ -366,8 +366,8 @@ def test_a_slow_terminal_gets_the_last_lines(project: Path, terminal: "StartTerm
     # The last lines come before portweave's message about the end, as on a fast terminal.
     _, error, told = shown.seen.partition(b"ZeroDivisionError: division by zero\r\n")
     assert error
-    assert b"[portweave] api failed" in told
-    assert b"[portweave] error: api failed" in told.splitlines()[-1]
+    assert "✗\x1b[0m \x1b[1;31mexited (1)".encode() in told
+    assert b"error:\x1b[0m api failed: portweave why api (PW0903)" in told.splitlines()[-1]
 
 
 def test_blank_lines_that_clear_the_screen_are_not_shown(

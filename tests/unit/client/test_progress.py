@@ -2,7 +2,7 @@
 
 import pytest
 
-from portweave.client.join_stack import Progress
+from portweave.client.progress import Progress
 
 ROW = {
     "name": "web",
