@@ -16,7 +16,7 @@ from portweave.allocator.naming import namespace_of
 from portweave.allocator.ports.assign import entry_of
 from portweave.allocator.ports.model import Key
 from portweave.allocator.ports.registry import load
-from portweave.encoding.json_write import is_object
+from portweave.encoding.json_text import is_object
 from portweave.encoding.value import value
 from portweave.errors import WorktreeFilesError
 from portweave.planning.env_pins import Unpinned, without_pins
