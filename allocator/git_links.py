@@ -10,6 +10,7 @@ _LINK = "gitdir: "
 # The folder of a linked worktree in a repository, and of a submodule's repository in one.
 _WORKTREES = "/worktrees/"
 _MODULES = "/modules/"
+_BRANCH = "ref: refs/heads/"
 
 
 def link_target(dot_git: str) -> str | None:
@@ -92,6 +93,22 @@ def common_dir_of(git_dir: str) -> str:
     except FileNotFoundError:
         return git_dir
     return os.path.realpath(os.path.join(git_dir, line))
+
+
+def branch_of(root: str) -> str | None:
+    """The branch that is checked out in a worktree; None for none, or where only git could tell.
+
+    It reads the files of gitrepository-layout(5): a git process for each worktree would be slow.
+    """
+    try:
+        folder = f"{root}/.git"
+        if not os.path.isdir(folder):
+            folder = link_target(folder) or folder
+        line = os.fsdecode(read_all(f"{folder}/HEAD")).rstrip("\r\n")
+    except OSError:
+        return None
+    name = line.removeprefix(_BRANCH)
+    return name if name != line else None
 
 
 def repository_of(root: str, common_dir: str | None) -> str:

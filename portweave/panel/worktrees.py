@@ -6,6 +6,7 @@ They come from the registry, the stack records and the definition files.
 import os
 from collections.abc import Iterator, Mapping
 
+from portweave.allocator.git_links import branch_of
 from portweave.allocator.lease_folders import leases_dir
 from portweave.allocator.naming import project_name
 from portweave.allocator.ports.registry import (
@@ -195,7 +196,7 @@ class Worktrees:
             "namespace": known.namespace,
             "worktreeRoot": known.root,
             "gitCommonDir": known.git_common_dir,
-            "branch": _branch(known.root),
+            "branch": branch_of(known.root),
             "lastUsedAt": known.last_used_at or None,
             "isGone": described.degraded == _DELETED,
             "problem": self._problem(known, described.degraded),
@@ -258,24 +259,6 @@ class Worktrees:
             self._definitions.clear()
         self._definitions[known.id] = (stamp, found)
         return found
-
-
-def _branch(root: str) -> str | None:
-    """Return the branch that is checked out; None where there is none, or only git could tell.
-
-    It reads the files of gitrepository-layout(5): a git process for each worktree would be slow.
-    """
-    try:
-        folder = f"{root}/.git"
-        if not os.path.isdir(folder):
-            with open(folder, encoding="utf-8", errors="surrogateescape") as file:
-                folder = os.path.join(root, file.readline().strip().removeprefix("gitdir: "))
-        with open(f"{folder}/HEAD", encoding="utf-8", errors="surrogateescape") as file:
-            found = file.readline(1000).strip()
-    except OSError:
-        return None
-    name = found.removeprefix("ref: refs/heads/")
-    return name if name != found else None
 
 
 def _stamps(root: str, folder: str, config: str | None) -> object:

@@ -50,6 +50,7 @@ class Commands:
             "warnings": read.warnings,
             "why": read.why,
             "at": names.at,
+            "states": names.states,
             "names": names.names,
             "joined": read.joined,
             "attach": terminals.attach,

@@ -10,6 +10,12 @@ from portweave.supervisor.control.wait_goals import (
     describe,
     wait_limit_s,
 )
+from portweave.supervisor.reporting.crash_loop import reason_of
+from portweave.supervisor.reporting.redact import hide_printed
+
+# How many lines to look through for one with text, and where to cut it.
+_LAST_LINES = 10
+_LONGEST_LINE = 500
 
 
 class NameQueries:
@@ -26,7 +32,8 @@ class NameQueries:
         """The state of the instance that has a port. The proxy asks when the port does not answer.
 
         `patienceS` is how long a request may wait. `ageS` is how long the process has run.
-        `listens` lists the other ports that the instance listens on.
+        `listens` lists the other ports that the instance listens on. `sinceS` is how long the
+        instance has been in its state. `text`, `reason` and `lastLine` have no secrets.
         """
         port = params[0] if params else None
         fleet = self._host.engine.fleet
@@ -41,16 +48,51 @@ class NameQueries:
         found = await self._listens(name) if life.phase in ANSWERING else []
         others = [other for other in found if other != port]
         again = fleet.pending_stops.get(name, False)
+        now_s = time.monotonic()
+        pending = "" if readiness is None else readiness.pending
+        since_s = self._host.reporter.since_s.get(name)
         return [
             {
                 "name": name,
                 "state": str(life.phase),
-                "text": describe(life, time.monotonic()),
+                "text": self._without_secrets(name, describe(life, now_s)),
+                "reason": self._without_secrets(name, reason_of(life, now_s, pending)) or None,
+                "sinceS": None if since_s is None else now_s - since_s,
+                "lastLine": self._last_line(name),
                 "patienceS": wait_limit_s(life, again=again, elsewhere=bool(others)),
                 "listens": others,
-                "ageS": None if life.started_s is None else time.monotonic() - life.started_s,
+                "ageS": None if life.started_s is None else now_s - life.started_s,
             }
         ]
+
+    async def states(self, _params: list[object], _stream: Stream) -> list[object]:
+        """The state of each instance with a port, for the proxy's index; it measures nothing."""
+        fleet, now_s = self._host.engine.fleet, time.monotonic()
+        since_s = self._host.reporter.since_s
+        return [
+            [
+                {
+                    "name": name,
+                    "port": plan.port,
+                    "state": str(fleet.lives[name].phase),
+                    "sinceS": now_s - since_s[name] if name in since_s else None,
+                }
+                for name, plan in fleet.plans.items()
+                if plan.port is not None
+            ]
+        ]
+
+    def _last_line(self, name: str) -> str | None:
+        """The last line with text that an instance printed in this run or the last one."""
+        lines = self._host.engine.services[name].last_lines.lines(_LAST_LINES)
+        line = next((line for line in reversed(lines) if line.strip()), "")
+        # Cut last: a part of a secret would not be recognised.
+        return self._without_secrets(name, line)[:_LONGEST_LINE] or None
+
+    def _without_secrets(self, name: str, text: str) -> str:
+        service = self._host.engine.services[name]
+        environment = {**service.plan.environment, "PORTWEAVE_TOKEN": service.token}
+        return hide_printed(text, environment)
 
     async def _listens(self, name: str) -> list[int]:
         tree = self._host.engine.services[name].tree

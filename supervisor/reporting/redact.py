@@ -15,6 +15,14 @@ _TELLING = re.compile(
 # RFC 3986, section 3.2.1: the password of a URL.
 _USERINFO = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")
 
+# A secret that a program prints by its name (`API_KEY=…`, `"password": "…"`), or as a header. Prose
+# such as `unexpected token: x` is none: a name in quotes or an equals sign tells the difference.
+_PRINTED = re.compile(
+    r"""(?P<head>(?P<name>[\w.-]*)(?:["']\s*[:=]\s*|=)["']?)(?P<text>[^\s"'&,;]{3,})"""
+    r"""|(?P<scheme>\b(?:bearer|basic)\s+)(?P<token>[\w.~+/=-]{8,})""",
+    re.IGNORECASE,
+)
+
 
 def hide(text: str, environment: Mapping[str, str]) -> str:
     """Mask the secrets of an environment, and passwords in URLs, in a text."""
@@ -23,6 +31,22 @@ def hide(text: str, environment: Mapping[str, str]) -> str:
     for secret in sorted(set(_secrets(environment)), key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     return _USERINFO.sub(lambda match: match[0].replace(f":{match[1]}@", f":{HIDDEN}@"), text)
+
+
+def hide_printed(text: str, environment: Mapping[str, str]) -> str:
+    """Mask what `hide` masks, and values that the text itself names as secret.
+
+    Args:
+        text: What a program has printed.
+        environment: The environment of the program.
+    """
+    return _PRINTED.sub(_mask_printed, hide(text, environment))
+
+
+def _mask_printed(match: re.Match[str]) -> str:
+    if match["scheme"]:
+        return f"{match['scheme']}{HIDDEN}"
+    return f"{match['head']}{HIDDEN}" if _TELLING.search(match["name"]) else match[0]
 
 
 def masked(environment: Mapping[str, str]) -> dict[str, str]:

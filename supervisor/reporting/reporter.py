@@ -67,6 +67,7 @@ class Reporter:
         runs: The history of runs.
         warnings: The newest warnings about logs, names and the watch.
         recent: The newest changes of state as clients see them, the oldest first.
+        since_s: When each instance entered its state, on the monotonic clock.
     """
 
     def __init__(self, work: WorkOrder, view: View, engine: Engine) -> None:
@@ -83,6 +84,7 @@ class Reporter:
         self._has_summed_up = False
         self.warnings: deque[str] = deque(maxlen=_MOST_WARNINGS)
         self.recent: deque[dict[str, object]] = deque(maxlen=_MOST_RECENT)
+        self.since_s: dict[str, float] = {}
 
     async def open_events(self) -> None:
         """Open the event log, and write the events that have gathered."""
@@ -136,6 +138,8 @@ class Reporter:
         blocks = self._blocked(changes, after)
         told_with_others = {name for names in blocks.values() for name in names}
         for plan, old, new in changes:
+            if new.phase is not old.phase:
+                self.since_s[plan.name] = clock.now_s
             said = change_message(plan, old, new, clock.now_s, verbose=self._verbose)
             text = hide(said, plan.environment)
             event = change(plan, old, new, clock, text)

@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from portweave.routes import RouteInfo, RouteStore
-from portweave.supervisor.proxy.http.proxy_server import (
-    ProxyServer,
-    StackStatus,
-)
+from portweave.supervisor.proxy.http.proxy_server import ProxyServer
+from portweave.supervisor.proxy.http.upstream_status import StackStatus
 from portweave.supervisor.proxy.tls.contexts import Identities
 from portweave.system.fast_loop import FastLoop
 from tests.support.ports import reserve_ports

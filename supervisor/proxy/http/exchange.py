@@ -6,7 +6,6 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Protocol
 
 from portweave.allocator.names.hostnames import PANEL_HOST
-from portweave.supervisor.proxy.http import error_pages
 from portweave.supervisor.proxy.http.backend import (
     AnswerReceiver,
     NoStreamsError,
@@ -25,9 +24,10 @@ from portweave.supervisor.proxy.http.http1_heads import (
     trailer_lines,
 )
 from portweave.supervisor.proxy.http.limits import HELD_BYTES
+from portweave.supervisor.proxy.http.upstream_status import Target, UpstreamStatus
 
 if TYPE_CHECKING:
-    from portweave.supervisor.proxy.http.error_pages import Page
+    from portweave.supervisor.proxy.http.pages.page import Page
     from portweave.supervisor.proxy.http.pool import Pool
 
 ONLY_HTTP_2 = "it speaks HTTP/2 alone, for which this proxy has no library"
@@ -35,39 +35,8 @@ ONLY_HTTP_2 = "it speaks HTTP/2 alone, for which this proxy has no library"
 RETRY_S = 0.03
 # After so many crashes of the service, the request gets an error page.
 MOST_RETRIES = 3
-
-
-class Target(Protocol):
-    """The service of a host."""
-
-    @property
-    def hostname(self) -> str:
-        """The registered name."""
-        ...
-
-    @property
-    def port(self) -> int:
-        """The port on a loopback address."""
-        ...
-
-
-class UpstreamState(Protocol):
-    """The state of a service that does not answer."""
-
-    @property
-    def patience_s(self) -> float:
-        """How long a request may wait for the service, in seconds."""
-        ...
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether its stack counts it as ready."""
-        ...
-
-    @property
-    def age_s(self) -> float:
-        """How long its process has run, in seconds."""
-        ...
+# How long an error page waits for the state of its service.
+PAGE_S = 0.3
 
 
 class Upstreams(Protocol):
@@ -82,16 +51,35 @@ class Upstreams(Protocol):
         """Return the route of a request's host; None if the request may take none."""
         ...
 
-    def unknown(self, request: Request) -> "Page":
-        """Return the error page for a request without a route."""
+    async def unknown(self, request: Request, *, is_own: bool) -> "Page":
+        """Return the page for a request without a route.
+
+        Args:
+            request: The request.
+            is_own: Whether the client belongs to this user.
+        """
         ...
 
-    async def ask(self, target: Target) -> "UpstreamState":
-        """Return the state of a service that does not answer."""
+    async def ask(self, target: Target, limit_s: float | None = None) -> UpstreamStatus:
+        """Return the state of a service that does not answer.
+
+        Args:
+            target: The route.
+            limit_s: How long the answer may take, in seconds; None for the usual limit.
+        """
         ...
 
-    async def explain(self, target: Target) -> "Page":
-        """Return the error page for a service with no listener."""
+    async def explain(
+        self, target: Target, status: UpstreamStatus, *, is_own: bool, why: str = ""
+    ) -> "Page":
+        """Report a service that does not answer properly, and return its error page.
+
+        Args:
+            target: The route.
+            status: From `ask`.
+            is_own: Whether the client belongs to this user.
+            why: What is wrong with its answer; empty if nothing listens.
+        """
         ...
 
     def report(self, target: Target, why: str) -> None:
@@ -289,7 +277,7 @@ class Exchange:
             self._is_over = True
             self._client.abort()
         else:
-            self._send_page(error_pages.refused(refusal.status, refusal.why), keep_alive=False)
+            self._send_refusal(refusal)
 
     def advance(self) -> None:
         """Pass on what has arrived of the request."""
@@ -306,19 +294,25 @@ class Exchange:
     def _begin(self) -> None:
         request = self.request
         if isinstance(request, Refusal):
-            self._send_page(error_pages.refused(request.status, request.why), keep_alive=False)
+            self._send_refusal(request)
             return
         if self._client.is_stranger:
+            from portweave.supervisor.proxy.http.pages import error_pages
+
             self._send_page(error_pages.other_user(), keep_alive=False)
             return
         if request.hops > MOST_HOPS:
+            from portweave.supervisor.proxy.http.pages import error_pages
+
             self._send_page(error_pages.loop(request.name, request.hops - 1))
             return
         target = self._target = self._upstreams.find(request)
         if target is None:
-            self._send_page(self._upstreams.unknown(request))
+            self._cancel = self._upstreams.spawn(self._send_unknown(request))
             return
         if target.hostname == PANEL_HOST and not self._client.is_own:
+            from portweave.supervisor.proxy.http.pages import error_pages
+
             # The panel would take every request from the proxy for its own user's.
             self._send_page(error_pages.not_yours(request.name))
             return
@@ -388,11 +382,10 @@ class Exchange:
             try:
                 backend = await self._open(target)
             except ModuleNotFoundError:
-                self._cancel = None
-                self._fail(target, f"{ONLY_HTTP_2}: pip install 'portweave[tls]'")
+                await self._fail(target, f"{ONLY_HTTP_2}: pip install 'portweave[tls]'")
                 return
             except (OSError, OverflowError):
-                state = await self._upstreams.ask(target)
+                state = await self._ask(target)
                 now_s = time.monotonic()
                 if not state.is_ready:
                     seen_s = now_s
@@ -402,7 +395,8 @@ class Exchange:
                     # Its port may change in the meantime.
                     target = self._target = self._upstreams.find(self.request) or target
                     continue
-                page = await self._upstreams.explain(target)
+                is_own = self._client.is_own
+                page = await self._upstreams.explain(target, state, is_own=is_own)
                 self._cancel = None
                 self._send_page(page)
                 return
@@ -417,17 +411,35 @@ class Exchange:
         """Send the request again if the service exited before it answered and is restarting."""
         # The supervisor sees the end of a process a moment after its clients do.
         await asyncio.sleep(RETRY_S)
-        state = await self._upstreams.ask(target)
+        state = await self._ask(target)
         is_another = state.age_s < time.monotonic() - self._sent_s
         if state.patience_s and (is_another or not state.is_ready):
             await self._connect(target)
             return
-        self._cancel = None
-        self._fail(target, why)
+        await self._fail(target, why, state)
 
-    def _fail(self, target: Target, why: str) -> None:
-        self._upstreams.report(target, why)
-        self._send_page(error_pages.broken(target.hostname, target.port, why))
+    async def _ask(self, target: Target) -> UpstreamStatus:
+        """Ask for the state of a service: a browser's page comes soon, and reloads by itself."""
+        assert isinstance(self.request, Request)
+        return await self._upstreams.ask(target, PAGE_S if self.request.wants_html else None)
+
+    async def _fail(self, target: Target, why: str, state: UpstreamStatus | None = None) -> None:
+        """Send the page for a service with an invalid answer; `state` as far as it is known."""
+        state = state or await self._upstreams.ask(target, PAGE_S)
+        page = await self._upstreams.explain(target, state, is_own=self._client.is_own, why=why)
+        self._cancel = None
+        self._send_page(page)
+
+    async def _send_unknown(self, request: Request) -> None:
+        """Send the page for a name without a route."""
+        page = await self._upstreams.unknown(request, is_own=self._client.is_own)
+        self._cancel = None
+        self._send_page(page)
+
+    def _send_refusal(self, refusal: Refusal) -> None:
+        from portweave.supervisor.proxy.http.pages import error_pages
+
+        self._send_page(error_pages.refused(refusal.status, refusal.why), keep_alive=False)
 
     def _send(self, backend: "Upstream") -> None:
         assert isinstance(self.request, Request)
@@ -543,7 +555,7 @@ class Exchange:
             assert self._target is not None
             may_repeat = self._is_whole if is_unread else self._is_repeatable()
             if not may_repeat or self._out or self._retries == MOST_RETRIES:
-                self._fail(self._target, why)
+                self._cancel = self._upstreams.spawn(self._fail(self._target, why))
                 return
             self._retries += 1
             if is_unread:

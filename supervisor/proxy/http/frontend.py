@@ -12,7 +12,6 @@ from collections import deque
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
-from portweave.supervisor.proxy.http import error_pages
 from portweave.supervisor.proxy.http.exchange import Exchange
 from portweave.supervisor.proxy.http.http1_heads import (
     From,
@@ -33,6 +32,7 @@ from portweave.system.peer_credentials import is_own
 if TYPE_CHECKING:
     from portweave.supervisor.proxy.http.exchange import Upstreams
     from portweave.supervisor.proxy.http.http1_heads import Fields
+    from portweave.supervisor.proxy.http.pages.page import Page
 
 # Timeouts in seconds: for a head to arrive, between two requests, and for a refused client to stop
 # sending.
@@ -180,8 +180,9 @@ class Client(InlineConnection):
         """Whether the client belongs to this user or root; looked up once, on first use."""
         if self._is_own is None:
             assert self.transport is not None
-            ends = map(self.transport.get_extra_info, ("peername", "sockname"))
-            self._is_own = is_own(*ends)
+            client, server = map(self.transport.get_extra_info, ("peername", "sockname"))
+            # A connection without an address has ended already.
+            self._is_own = bool(client and server) and is_own(client, server)
         return self._is_own
 
     def check_time(self, now_s: float) -> None:
@@ -370,14 +371,14 @@ class Client(InlineConnection):
 
     # Methods for exchanges.
 
-    def say(self, page: error_pages.Page, request: Request | Refusal, *, keep_alive: bool) -> None:
+    def say(self, page: "Page", request: Request | Refusal, *, keep_alive: bool) -> None:
         """Send an answer that the proxy itself writes; arguments as in `Downstream.say`."""
+        from portweave.supervisor.proxy.http.pages.page_answer import render
+
         html, body_wanted = False, True
         if isinstance(request, Request):
             html, body_wanted = request.wants_html, request.method != b"HEAD"
-        self.write(
-            error_pages.render(page, html=html, body_wanted=body_wanted, keep_alive=keep_alive)
-        )
+        self.write(render(page, html=html, body_wanted=body_wanted, keep_alive=keep_alive))
 
     def begin_tunnel(self) -> None:
         """Pass on all further bytes as another protocol."""

@@ -109,8 +109,9 @@ class Streams(Multiplex, Http2ClientConnection):
         """Whether the client belongs to this user or root; looked up once, on first use."""
         if self._is_own is None:
             assert self.transport is not None
-            ends = map(self.transport.get_extra_info, ("peername", "sockname"))
-            self._is_own = is_own(*ends)
+            client, server = map(self.transport.get_extra_info, ("peername", "sockname"))
+            # A connection without an address has ended already.
+            self._is_own = bool(client and server) and is_own(client, server)
         return self._is_own
 
     @property

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from h2.errors import ErrorCodes
 
-from portweave.supervisor.proxy.http import error_pages
 from portweave.supervisor.proxy.http.http1_heads import (
     Refusal,
     Request,
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from h2.connection import H2Connection
 
     from portweave.supervisor.proxy.http.exchange import Upstreams
+    from portweave.supervisor.proxy.http.pages.page import Page
 
 
 class Connection(Protocol):
@@ -243,14 +243,16 @@ class Stream:
         """Reset the stream, as `abort` does."""
         self.abort()
 
-    def say(self, page: error_pages.Page, request: Request | Refusal, *, keep_alive: bool) -> None:
+    def say(self, page: "Page", request: Request | Refusal, *, keep_alive: bool) -> None:
         """Send an answer that the proxy itself writes; arguments as in `Downstream.say`."""
+        from portweave.supervisor.proxy.http.pages.page_answer import render
+
         html, body_wanted = False, True
         if isinstance(request, Request):
             html, body_wanted = request.wants_html, request.method != b"HEAD"
         else:
             body_wanted = not request.is_head
-        answer = error_pages.render(page, html=html, body_wanted=body_wanted)
+        answer = render(page, html=html, body_wanted=body_wanted)
         head, end, body = answer.partition(b"\r\n\r\n")
         self.send_head(stream_head(head + end))
         self.write(body)

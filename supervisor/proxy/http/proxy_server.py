@@ -1,22 +1,25 @@
 """The proxy as a server: it listens, tracks its clients and finds each request's service."""
 
 import asyncio
-import math
 import os
 import socket
 import time
 from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Self
 
-from portweave.encoding.value import value
 from portweave.errors import ProxyPortError
-from portweave.supervisor.proxy.http import error_pages
-from portweave.supervisor.proxy.http.exchange import Target
 from portweave.supervisor.proxy.http.frontend import (
     NO_HTTP_2,
     Client,
 )
 from portweave.supervisor.proxy.http.pool import Pool
+from portweave.supervisor.proxy.http.upstream_status import (
+    SILENT,
+    UNKNOWN,
+    StackStatus,
+    Target,
+    UpstreamStatus,
+)
 from portweave.supervisor.proxy.routing.host_table import (
     ANY,
     Directory,
@@ -32,7 +35,6 @@ from portweave.system.fast_loop import (
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from portweave.supervisor.proxy.http.error_pages import Page
     from portweave.supervisor.proxy.http.exchange import Upstreams
     from portweave.supervisor.proxy.http.frontend import (
         ClientConnection,
@@ -40,46 +42,13 @@ if TYPE_CHECKING:
     )
     from portweave.supervisor.proxy.http.http1_heads import Request
     from portweave.supervisor.proxy.http.listener import ProxyListener
+    from portweave.supervisor.proxy.http.page_source import PageSource
+    from portweave.supervisor.proxy.http.pages.page import Page
     from portweave.supervisor.proxy.tls.contexts import Identities
 
 SWEEP_S = 1.0
 DRAIN_S = 5.0
 TLD = "localhost"
-
-
-@value
-class UpstreamStatus:
-    """The state of a service that does not answer.
-
-    Attributes:
-        state: The state in a few words.
-        service: The name in its stack; empty without a stack.
-        patience_s: How long a request may wait for the service, in seconds.
-        ports: Ports that the service's processes listen on instead.
-        is_ready: Whether its stack counts it as ready.
-        age_s: How long its process has run, in seconds; infinite if unknown.
-    """
-
-    state: str = "registered, but it does not answer"
-    service: str = ""
-    patience_s: float = 0.0
-    ports: tuple[int, ...] = ()
-    is_ready: bool = False
-    age_s: float = math.inf
-
-
-UNKNOWN = UpstreamStatus()
-
-
-class StackStatus:
-    """Looks up the state of services; this base class knows of none.
-
-    A subclass asks the stacks.
-    """
-
-    async def ask(self, target: Target) -> UpstreamStatus:
-        """Return the state of a service that does not answer."""
-        return UNKNOWN
 
 
 class ProxyServer:
@@ -116,6 +85,7 @@ class ProxyServer:
         any_user: bool = False,
     ) -> None:
         self.serves_all = any_user or os.getuid() == 0
+        self._is_shared = any_user
         self.pool = Pool()
         self.is_draining = False
         self.ports: list[int] = []
@@ -304,19 +274,34 @@ class ProxyServer:
                 self._on_error(f"the routes cannot be told: {error!r}")
         return self._routes
 
-    def unknown(self, request: "Request") -> "Page":
-        """Return the error page for a request without a route."""
-        port = self._proxy_port or (self.ports[0] if self.ports else 0)
+    async def unknown(self, request: "Request", *, is_own: bool) -> "Page":
+        """Return the page for a request without a route; arguments as in `Upstreams.unknown`."""
+        from portweave.supervisor.proxy.http.pages import error_pages
+
         is_secure = self._identities is not None
         if is_secure and request.proto != b"https" and self._is_ours(request.name):
-            return error_pages.secured(request.host.decode("latin-1"), request.target, port)
-        hosts = [r.hostname for r in self._update_routes() if not r.hostname.startswith(ANY)]
-        return error_pages.unknown(
-            request.name,
-            hosts,
-            port,
-            "https" if is_secure else "http",
-            may_know=self._may_know(request.name, hosts),
+            host, port = request.host.decode("latin-1"), self._own_port
+            return error_pages.secured(host, request.target, port)
+        hosts = [route.hostname for route in self._update_routes()]
+        if not self._may_know(request.name, hosts):
+            # A request by a foreign name learns nothing.
+            return error_pages.foreign()
+        return await self._pages(is_own=is_own).unknown(request)
+
+    @property
+    def _own_port(self) -> int:
+        return self._proxy_port or (self.ports[0] if self.ports else 0)
+
+    def _pages(self, *, is_own: bool) -> "PageSource":
+        from portweave.supervisor.proxy.http.page_source import PageSource
+        from portweave.supervisor.proxy.http.pages.error_pages import Origin
+
+        return PageSource(
+            self._stack_status,
+            Origin(self._own_port, "http" if self._identities is None else "https"),
+            [route for route in self._update_routes() if not route.hostname.startswith(ANY)],
+            is_own=is_own,
+            is_shared=self._is_shared,
         )
 
     def _may_know(self, name: str, hosts: list[str]) -> bool:
@@ -330,24 +315,28 @@ class ProxyServer:
         self._update_routes()
         return self._directory.find(name) is not None
 
-    async def ask(self, target: Target) -> UpstreamStatus:
-        """Return the state of a service that does not answer."""
+    async def ask(self, target: Target, limit_s: float | None = None) -> UpstreamStatus:
+        """Return the state of a service that does not answer; arguments as in `Upstreams.ask`."""
         try:
-            return await self._stack_status.ask(target)
+            async with asyncio.timeout(limit_s):
+                return await self._stack_status.ask(target)
+        except TimeoutError:
+            return SILENT
         except Exception as error:  # the waiting request still gets an answer
             text = f"what is known of {target.hostname} could not be found out"
             context = {"message": text, "exception": error}
             asyncio.get_running_loop().call_exception_handler(context)
             return UNKNOWN
 
-    async def explain(self, target: Target) -> "Page":
-        """Return the error page for a service with no listener."""
-        status = await self.ask(target)
-        found = [port for port in status.ports if port != target.port]
-        self.report(target, "nothing listens there")
-        if found:
-            return error_pages.wrong_port(target.hostname, target.port, found)
-        return error_pages.not_up(target.hostname, target.port, status.state, status.service)
+    async def explain(
+        self, target: Target, status: UpstreamStatus, *, is_own: bool, why: str = ""
+    ) -> "Page":
+        """Return the error page for a service; arguments as in `Upstreams.explain`."""
+        self.report(target, why or "nothing listens there")
+        pages = self._pages(is_own=is_own)
+        if why:
+            return await pages.broken(target, status, why)
+        return await pages.not_up(target, status)
 
     def report(self, target: Target, why: str) -> None:
         """Report a service that did not answer properly."""

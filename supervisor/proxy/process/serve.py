@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable
 from errno import EADDRNOTAVAIL, EAFNOSUPPORT
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from portweave.allocator.names.route_store import RouteStore
@@ -29,6 +30,12 @@ DRAIN_S = 1.5
 # How often a proxy that was started for stacks looks for running ones.
 LOOK_S = 5.0
 GARBAGE_OBJECTS = 20_000
+_PAGE_MODULES = (
+    "http.page_source",
+    "http.pages.page_answer",
+    "http.pages.page_html",
+    "process.stack_summaries",
+)
 _END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -138,6 +145,7 @@ class _ProxyProcess:
         found = await listen(self._server, candidate_ports(port))
         self._lock.write_files(found, secure=self._is_secure, any_user=self._server.serves_all)
         say(found)
+        _import_pages()
         # These objects stay, so the garbage collector must not go through them again and again.
         gc.collect()
         gc.freeze()
@@ -162,6 +170,12 @@ class _ProxyProcess:
             except TimeoutError:
                 if live_stacks(self._stacks):
                     last_s = time.monotonic()
+
+
+def _import_pages() -> None:
+    """Import what pages need. Without a free descriptor, Python could not open a module later."""
+    for name in _PAGE_MODULES:
+        import_module(f"portweave.supervisor.proxy.{name}")
 
 
 def _ignore(signals: list[signal.Signals], loop: asyncio.AbstractEventLoop) -> None:

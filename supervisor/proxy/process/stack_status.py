@@ -3,31 +3,36 @@
 import asyncio
 import math
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, TypeVar
 
 from portweave.encoding.json_text import (
-    compact,
     is_list,
     is_object,
-    loads,
 )
-from portweave.supervisor.proxy.http.proxy_server import (
+from portweave.encoding.value import replace
+from portweave.supervisor.proxy.http.upstream_status import (
+    SILENT,
     UNKNOWN,
     StackStatus,
+    Target,
     UpstreamStatus,
 )
+from portweave.supervisor.proxy.process.supervisor_question import ask_supervisor
 from portweave.supervisor.proxy.routing.route_table import ports_of_family
 from portweave.supervisor.registry.stack_records import PROTOCOL, is_alive, live_stacks
 from portweave.system.processes import HAS_PROC
 
 if TYPE_CHECKING:
-    from portweave.supervisor.proxy.http.exchange import Target
+    from portweave.supervisor.proxy.http.pages.error_pages import IdleWorktree
+    from portweave.supervisor.proxy.http.pages.index_page import StackSummary
     from portweave.supervisor.proxy.routing.route_table import Table
-    from portweave.supervisor.registry.stack_records import StackRecord
 
 # Many requests may wait for one service. They share one question to its stack for this time.
 _FRESH_S = 0.1
 _ANSWERS_WITHIN_S = 2.0
+
+Default = TypeVar("Default", float, None)
 
 
 class Stacks(StackStatus):
@@ -43,7 +48,7 @@ class Stacks(StackStatus):
         self._folder = folder
         self._asked: dict[tuple[int, int], tuple[float, asyncio.Task[UpstreamStatus]]] = {}
 
-    async def ask(self, target: "Target") -> UpstreamStatus:
+    async def ask(self, target: Target) -> UpstreamStatus:
         """The status of a service that does not answer."""
         owner = next(
             (r.pid for r in self._table.routes() if r.hostname == target.hostname and r.pid > 0), 0
@@ -61,6 +66,21 @@ class Stacks(StackStatus):
             self._asked[key] = now_s, asyncio.create_task(self._find_status(owner, target.port))
         # Other requests wait for this answer too, so cancelling one must not cancel the question.
         return await asyncio.shield(self._asked[key][1])
+
+    async def summarise(self, owners: Collection[int]) -> "Mapping[int, StackSummary]":
+        """The summary of each stack; see `StackStatus.summarise`."""
+        # Imported here: only an index needs it.
+        from portweave.supervisor.proxy.process.stack_summaries import summarise
+
+        found = [stack for stack in live_stacks(self._folder) if stack.pid in owners]
+        return await summarise(found)
+
+    async def find_idle(self, hostname: str) -> "tuple[IdleWorktree, ...]":
+        """The idle worktrees of a name; see `StackStatus.find_idle`."""
+        from portweave.supervisor.proxy.process.stack_summaries import find_idle
+
+        # In a thread: a file system that hangs must not hold the proxy.
+        return await asyncio.to_thread(find_idle, hostname, self._folder)
 
     async def _find_status(self, owner: int, port: int) -> UpstreamStatus:
         record = next(
@@ -80,39 +100,31 @@ class Stacks(StackStatus):
             return UNKNOWN
         try:
             async with asyncio.timeout(_ANSWERS_WITHIN_S):
-                return _status_from(await _ask(record, port))
+                found = _status_from(await ask_supervisor(record, "/supervisor/at", port))
         except (OSError, ValueError, TimeoutError):
-            return UpstreamStatus(f"part of the stack of {record.root}, which does not answer")
-
-
-async def _ask(record: "StackRecord", port: int) -> object:
-    """The answer of `/supervisor/at`.
-
-    Raises:
-        OSError: The supervisor cannot be reached.
-        ValueError: Its answer is not JSON.
-    """
-    reader, writer = await asyncio.open_unix_connection(record.socket)
-    try:
-        question = {"jsonrpc": "2.0", "id": 1, "method": "/supervisor/at", "params": [port]}
-        writer.write(compact(question).encode() + b"\n")
-        message = loads((await reader.readline()).decode())
-    finally:
-        writer.close()
-    values = message.get("result") if is_object(message) else None
-    return values[0] if is_list(values) and values else None
+            found = SILENT
+        stack = f"{record.project}/{record.namespace}"
+        return replace(found, stack=stack, folder=record.root)
 
 
 def _status_from(answer: object) -> UpstreamStatus:
     if not is_object(answer):
         return UNKNOWN
     patience_s, ports = answer.get("patienceS"), answer.get("listens")
-    age_s = answer.get("ageS")
+    phase = answer.get("state")
     return UpstreamStatus(
         state=str(answer.get("text", "")),
         service=str(answer.get("name", "")),
-        patience_s=float(patience_s) if isinstance(patience_s, (int, float)) else 0.0,
+        patience_s=_number(patience_s, 0.0),
         ports=tuple(p for p in ports if isinstance(p, int)) if is_list(ports) else (),
-        is_ready=answer.get("state") in ("ready", "unhealthy"),
-        age_s=float(age_s) if isinstance(age_s, (int, float)) else math.inf,
+        is_ready=phase in ("ready", "unhealthy"),
+        age_s=_number(answer.get("ageS"), math.inf),
+        phase=str(phase or ""),
+        reason=str(answer.get("reason") or ""),
+        since_s=_number(answer.get("sinceS"), None),
+        output=str(answer.get("lastLine") or ""),
     )
+
+
+def _number(value: object, otherwise: Default) -> float | Default:
+    return float(value) if isinstance(value, (int, float)) else otherwise

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from portweave.allocator.git_links import (
+    branch_of,
     check_link,
     repository_of,
     worktree_slug,
@@ -133,3 +134,19 @@ def test_a_submodule_is_its_project_s_main_worktree(tmp_path: Path) -> None:
     own = namespace_of(str(there), str(inner))
     assert worktree_slug(str(there), str(inner), own) == "fix"
     assert repository_of(str(there), str(inner)) == str(modules)
+
+
+def test_the_branch_is_read_from_the_head_of_each_worktree(tmp_path: Path) -> None:
+    main = tmp_path / "shop"
+    git_dir = repository(main / ".git")
+    assert branch_of(str(main)) == "main"
+    (git_dir / "HEAD").write_text("ref: refs/heads/feature/login\n")
+    assert branch_of(str(main)) == "feature/login"
+    assert branch_of(str(linked(tmp_path / "fix", git_dir))) == "x"
+
+
+def test_a_detached_head_and_a_plain_folder_have_no_branch(tmp_path: Path) -> None:
+    git_dir = repository(tmp_path / "shop/.git")
+    (git_dir / "HEAD").write_text("0123456789012345678901234567890123456789\n")
+    assert branch_of(str(tmp_path / "shop")) is None
+    assert branch_of(str(tmp_path)) is None

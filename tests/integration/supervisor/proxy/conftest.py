@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from portweave.supervisor.proxy.http.proxy_server import StackStatus
+from portweave.supervisor.proxy.http.upstream_status import StackStatus
 from portweave.system.fast_loop import FastLoop
 from tests.support.https_proxies import Secure
 from tests.support.proxies import (

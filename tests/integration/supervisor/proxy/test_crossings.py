@@ -9,7 +9,7 @@ import pytest
 
 from portweave.routes import RouteInfo
 from portweave.supervisor.proxy.http import exchange as exchange_module
-from portweave.supervisor.proxy.http.proxy_server import (
+from portweave.supervisor.proxy.http.upstream_status import (
     StackStatus,
     UpstreamStatus,
 )
@@ -22,7 +22,7 @@ from tests.support.proxies import (
 )
 
 if TYPE_CHECKING:
-    from portweave.supervisor.proxy.http.exchange import Target
+    from portweave.supervisor.proxy.http.upstream_status import Target
 
 
 ASK = "GET /{} HTTP/1.1\r\nHost: a.localhost\r\n\r\n"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from portweave.routes import RouteInfo
-from portweave.supervisor.proxy.http.proxy_server import (
+from portweave.supervisor.proxy.http.upstream_status import (
     StackStatus,
     UpstreamStatus,
 )

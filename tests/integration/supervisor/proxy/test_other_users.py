@@ -175,3 +175,21 @@ def test_a_proxy_may_serve_all_users(service: Callable[..., Service], *, any_use
             assert other.recv(65_536).startswith(b"HTTP/1.1 " + status)
     finally:
         between.close()
+
+
+@pytest.mark.parametrize("accept", ["*/*", "text/html"])
+def test_another_user_of_a_proxy_for_all_gets_no_index_and_no_commands(accept: str) -> None:
+    between = Proxy([RouteInfo("a.shop.localhost", 1)], any_user=True)
+    try:
+        for name in ("localhost", "shop.localhost"):
+            with connect_as(OTHER, between.port) as other:
+                request = GET.format(1, accept).replace("a.localhost", name)
+                other.sendall(request.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n").encode())
+                answer = rest_of(other)
+            assert answer.startswith(b"HTTP/1.1 404 ")
+            assert b"portweave up" not in answer
+            with connect_as(OWNER, between.port) as mine:
+                mine.sendall(request.replace("1 HTTP", " HTTP").encode())
+                assert mine.recv(65_536).startswith(b"HTTP/1.1 200 ")
+    finally:
+        between.close()

@@ -21,15 +21,15 @@ from hyperframe.frame import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from portweave.supervisor.proxy.http import error_pages
-from portweave.supervisor.proxy.http.error_pages import Page
-from portweave.supervisor.proxy.http.exchange import Target
 from portweave.supervisor.proxy.http.frontend import ClientConnection
 from portweave.supervisor.proxy.http.http1_heads import Request
 from portweave.supervisor.proxy.http.http2_connection import Streams
+from portweave.supervisor.proxy.http.pages import error_pages
+from portweave.supervisor.proxy.http.pages.page import Page
 from portweave.supervisor.proxy.http.pool import Pool
-from portweave.supervisor.proxy.http.proxy_server import (
+from portweave.supervisor.proxy.http.upstream_status import (
     UNKNOWN,
+    Target,
     UpstreamStatus,
 )
 
@@ -87,20 +87,25 @@ class EmptyProxy:
     def find(self, request: Request) -> Target | None:
         return None
 
-    def unknown(self, request: Request) -> Page:
-        return error_pages.unknown(request.name, [], 1, "https", may_know=True)
+    async def unknown(self, request: Request, *, is_own: bool) -> Page:
+        return error_pages.unknown(request.name, [], error_pages.Origin(1, "https"))
 
-    async def ask(self, target: Target) -> UpstreamStatus:
+    async def ask(self, target: Target, limit_s: float | None = None) -> UpstreamStatus:
         return UNKNOWN
 
-    async def explain(self, target: Target) -> Page:
+    async def explain(
+        self, target: Target, status: UpstreamStatus, *, is_own: bool, why: str = ""
+    ) -> Page:
         raise AssertionError(target)
 
     def report(self, target: Target, why: str) -> None:
         raise AssertionError(why)
 
     def spawn(self, work: Coroutine[None, None, None]) -> Callable[[], object]:
-        raise AssertionError(work)
+        # The page of an unknown name waits for nothing.
+        with pytest.raises(StopIteration):
+            work.send(None)
+        return work.close
 
 
 def head(number: int, fields: list[tuple[str, str]], *flags: str) -> bytes:

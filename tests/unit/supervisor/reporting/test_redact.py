@@ -2,6 +2,7 @@ import pytest
 
 from portweave.supervisor.reporting.redact import (
     hide,
+    hide_printed,
     masked,
 )
 
@@ -69,3 +70,26 @@ def test_the_working_directory_and_authors_are_no_secrets() -> None:
     }
     text = "Someone in /home/me/shop: hunter22, me:letmein, Bearer me"
     assert hide(text, environment) == "Someone in /home/me/shop: ***, ***, ***"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("connecting with password=letmein now", "connecting with password=*** now"),
+        ("STRIPE_API_KEY=sk_live_1 PORT=80", "STRIPE_API_KEY=*** PORT=80"),
+        ("GET /login?token=abc123&next=home", "GET /login?token=***&next=home"),
+        ('{"level": "info", "apiKey": "k-1-2-3"}', '{"level": "info", "apiKey": "***"}'),
+        ("{'password': 'letmein'}", "{'password': '***'}"),
+        ("Authorization: Bearer eyJhbGciOi.J9", "Authorization: Bearer ***"),
+        ("curl -u: basic bWU6bGV0bWVpbg==", "curl -u: basic ***"),
+        ("hunter22 of the environment", "*** of the environment"),
+        # No secrets.
+        ("SyntaxError: Unexpected token: punc", "SyntaxError: Unexpected token: punc"),
+        ("Unexpected token } in JSON", "Unexpected token } in JSON"),
+        ("author=Someone key: x", "author=Someone key: x"),
+        ("a basic server", "a basic server"),
+        ("listening on port=3000", "listening on port=3000"),
+    ],
+)
+def test_secrets_that_a_program_prints_by_name_are_masked(text: str, shown: str) -> None:
+    assert hide_printed(text, ENVIRONMENT) == shown
