@@ -88,10 +88,14 @@ def main(argv: list[str] | None = None) -> int:
 
 def _colour_messages(*, refused: bool) -> None:
     """Colour the messages on stderr, if it is a terminal that shows colours, or they are forced."""
+    stream = sys.stderr
+    is_terminal = stream.isatty()
+    if not is_terminal and not os.environ.get("FORCE_COLOR"):
+        # Most commands of scripts: nothing more is imported for them.
+        return
     from portweave.encoding.colours import of_words
 
-    stream = sys.stderr
-    are_shown = of_words(os.environ, is_terminal=stream.isatty(), refused=refused)
+    are_shown = of_words(os.environ, is_terminal=is_terminal, refused=refused)
     if are_shown and isinstance(stream, EscapedStream):
         from portweave.encoding.text_style import coloured_message
 

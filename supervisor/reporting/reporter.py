@@ -24,12 +24,6 @@ from portweave.supervisor.reporting.status_rows import (
     change,
     rfc3339,
 )
-from portweave.supervisor.reporting.terminal_messages import (
-    blocked_by,
-    hint_of,
-    start_lines,
-    state_line,
-)
 from portweave.supervisor.services.engine import (
     Engine,
     reportable_changes,
@@ -187,6 +181,8 @@ class Reporter:
         if marks is None:
             self._view.say(start_summary(fleet, took_s))
         elif not is_over(fleet):
+            from portweave.supervisor.reporting.terminal_messages import start_lines
+
             self._view.say_styled(*start_lines(fleet, took_s, marks, self._view.head_of))
 
     def _blocked(
@@ -195,12 +191,17 @@ class Reporter:
         """The instances that others block in these changes: a part of the line about those."""
         if self._view.marks is None or not any(new.phase is Phase.BLOCKED for _, _, new in changes):
             return {}
+        from portweave.supervisor.reporting.terminal_messages import blocked_by
+
         return blocked_by(fleet, (plan.name for plan, _, _ in changes))
 
     def _show_change(
         self, plan: InstancePlan, old: Life, new: Life, now_s: float, blocks: tuple[str, ...]
     ) -> None:
         """Show a change on a terminal, in the column of its instance."""
+        # Imported here: a pipe does without.
+        from portweave.supervisor.reporting.terminal_messages import hint_of, state_line
+
         marks = self._view.marks
         assert marks is not None
         is_end = new.phase is Phase.STOPPED and self._engine.fleet.closing
