@@ -10,7 +10,6 @@ from portweave.arguments.args import (
     Operands,
     Option,
 )
-from portweave.cli.option_values import whole_number_of
 from portweave.client.client import named_as
 from portweave.client.verb_queries import STACK
 from portweave.encoding import colours
@@ -221,7 +220,11 @@ def _moment(args: Args, name: str) -> int | None:
 
 def _number(args: Args, name: str, flag: str) -> int | None:
     text = args.text(name)
-    return None if text is None else whole_number_of(text, flag, 0)
+    if text is None:
+        return None
+    from portweave.cli.option_values import whole_number_of
+
+    return whole_number_of(text, flag, 0)
 
 
 def _stream(text: str | None) -> int | None:
