@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 PAST_EVENTS = 20
+_GOOD = ("ready", "completed")
+_BAD = ("backoff", "failed", "blocked", "unhealthy")
 OPTIONS = (
     Option("-n", "--lines", metavar="N", about="begin with the last N events (20; --json: 0)"),
     STACK,
@@ -77,21 +79,27 @@ def _text_of(event: "Mapping[str, object]") -> str:
 
 
 def _drawn(*, no_color: bool) -> "Callable[[Mapping[str, object]], None]":
-    """Return a function that shows an event on a terminal: its local time, and its text."""
+    """Return a function that shows an event on a terminal: local time, a mark, and its text."""
     from time import localtime, strftime
 
     from portweave.cli.terminal_drawing import Drawing
+    from portweave.encoding.marks import marks_of
     from portweave.encoding.text_style import Span
     from portweave.encoding.timestamps import parse
 
     drawing = Drawing(no_color=no_color)
     today = strftime("%Y-%m-%d")
+    marks = marks_of(os.environ)
 
     def show(event: "Mapping[str, object]") -> None:
         at_s = parse(str(event.get("time")), 0.0)
         day, _, clock = strftime("%Y-%m-%d %H:%M:%S", localtime(at_s)).partition(" ")
         moment = clock if day == today else f"{day} {clock}"
-        line = (Span(moment, "dim"), "  ", Span(_text_of(event), str(event.get("state"))))
-        drawing.text(line, indent=len(moment) + 2)
+        state, text = str(event.get("state")), _text_of(event)
+        mark = marks.good if state in _GOOD else marks.bad if state in _BAD else marks.info
+        said = Span(text, state) if state in _BAD else text
+        drawing.text(
+            (Span(moment, "dim"), "  ", Span(mark, state), " ", said), indent=len(moment) + 4
+        )
 
     return show

@@ -385,10 +385,10 @@ def test_events_begin_with_the_last_ones(detached: "Detached", project: Path, cl
     said = [line.split(" ", 1)[1].rstrip() for line in lines]
     assert (said[0], said[2:]) == ("api is starting", ["api is stopping", "api stopped"])
     assert said[1].startswith("api ready")
-    terminal = Terminal([*cli.argv, "events"], project, cli.env({"TERM": "xterm"}))
+    terminal = Terminal([*cli.argv, "events"], project, cli.env({"TERM": "xterm", "LC_ALL": "C"}))
     try:
-        terminal.wait_for(b"\x1b[32mapi ready")
-        terminal.wait_for(b"\x1b[2mapi stopped")
+        terminal.wait_for(b"\x1b[32m+\x1b[0m api ready")
+        terminal.wait_for(b"\x1b[2m>\x1b[0m api stopped")
         detached.down()
         assert terminal.end() == 0
     finally:
