@@ -67,7 +67,7 @@ class Drawing:
             columns: The columns; those of a high rank are left out if they do not fit.
             rows: For each row its cells, and lines that stand below it, wrapped at words.
         """
-        texts = [[self._text((cell,), flat=True) for cell in cells] for cells, _ in rows]
+        texts = [[self._text((cell,)) for cell in cells] for cells, _ in rows]
         kept = [
             index
             for index, column in enumerate(columns)
@@ -82,11 +82,12 @@ class Drawing:
             for place, width in fit([columns[index] for index in kept], natural, self.width)
         ]
         heading = [self._text((column.title,)) for column in columns]
-        self._row(columns, shown, heading)
+        lines = self._row(columns, shown, heading)
         for row, (_, notes) in zip(texts, rows, strict=True):
-            self._row(columns, shown, row)
+            lines += self._row(columns, shown, row)
             for note in notes:
-                self.text(note, indent=_NOTE_INDENT, first=_NOTE_INDENT)
+                lines += self._hanging(note, _NOTE_INDENT, _NOTE_INDENT)
+        self._print(lines)
 
     def text(self, line: "Line", *, indent: int = 0, first: int = 0) -> None:
         """Print a text, wrapped at words.
@@ -96,19 +97,7 @@ class Drawing:
             indent: Blanks before each line but the first.
             first: Blanks before the first line.
         """
-        text = self._text(line, flat=True)
-        width = self.width or _USUAL_WIDTH
-        begin, *others = self._wrapped(text, max(1, width - first))
-        lines = [begin]
-        if others:
-            begin.rstrip()
-            # What is left is wrapped anew, within its own indent.
-            start = len(begin.plain)
-            start += len(text.plain[start:]) - len(text.plain[start:].lstrip())
-            lines += self._wrapped(text[start:], max(1, width - indent))
-        for number, part in enumerate(lines):
-            part.pad_left(indent if number else first)
-            self._print(part)
+        self._print(self._hanging(line, indent, first))
 
     def trees(self, roots: "Iterable[Node]") -> None:
         """Print trees, with lines from each text to those below it.
@@ -124,7 +113,7 @@ class Drawing:
         todo = [(top, root) for root in roots]
         while todo:
             above, (line, below) = todo.pop(0)
-            tree = above.add(self._text(line, flat=True))
+            tree = above.add(self._text(line))
             todo += [(tree, node) for node in below]
         with self._console.capture() as capture:
             self._console.print(top)
@@ -132,11 +121,29 @@ class Drawing:
         text = re.sub(r" +((?:\x1b\[[0-9;]*m)*)$", r"\1", capture.get(), flags=re.MULTILINE)
         write_rendered(text, sys.stdout)
 
+    def _hanging(self, line: "Line", indent: int, first: int) -> "list[Text]":
+        """Wrap a text at words; arguments as in `text`."""
+        text = self._text(line)
+        width = self.width or _USUAL_WIDTH
+        begin, *others = self._wrapped(text, max(1, width - first))
+        lines = [begin]
+        if others:
+            begin.rstrip()
+            # What is left is wrapped anew, within its own indent.
+            start = len(begin.plain)
+            start += len(text.plain[start:]) - len(text.plain[start:].lstrip())
+            lines += self._wrapped(text[start:], max(1, width - indent))
+        for number, part in enumerate(lines):
+            part.pad_left(indent if number else first)
+        return lines
+
     def _row(
         self, columns: "Sequence[Column]", shown: "Sequence[tuple[int, int]]", cells: "list[Text]"
-    ) -> None:
+    ) -> "list[Text]":
+        """Return the lines of a row."""
         from rich.text import Text
 
+        lines: list[Text] = []
         parts = [self._wrapped(cells[index], width) for index, width in shown]
         for number in range(max(map(len, parts), default=0)):
             line = Text()
@@ -148,7 +155,8 @@ class Drawing:
                 line.append_text(piece)
                 line.append("" if columns[index].right else blanks)
             line.rstrip()
-            self._print(line)
+            lines.append(line)
+        return lines
 
     def _wrapped(self, text: "Text", width: int) -> "list[Text]":
         if text.cell_len <= width:
@@ -158,20 +166,14 @@ class Drawing:
             part.rstrip()
         return parts
 
-    def _text(self, line: "Line", *, flat: bool = False) -> "Text":
-        """Make a text of escaped parts, with their colours.
-
-        Args:
-            line: Its parts.
-            flat: Whether to write newlines and tabs as escapes.
-        """
+    def _text(self, line: "Line") -> "Text":
+        """Make a text of one line of escaped parts, with their colours."""
         from rich.text import Text
 
         text = Text(end="", tab_size=4)
         for part in line:
             content = escaped(part if isinstance(part, str) else part.text)
-            if flat:
-                content = content.replace("\n", "\\n").replace("\t", "\\t")
+            content = content.replace("\n", "\\n").replace("\t", "\\t")
             code = "" if isinstance(part, str) else part.code or CODES.get(part.role, "")
             text.append(content, self._style(code))
         return text
@@ -186,9 +188,11 @@ class Drawing:
             self._styles[code] = AnsiDecoder().decode_line(f"\x1b[{code}mx").spans[0].style
         return self._styles[code]
 
-    def _print(self, text: "Text") -> None:
+    def _print(self, lines: "list[Text]") -> None:
+        from rich.text import Text
+
         with self._console.capture() as capture:
-            self._console.print(text, no_wrap=True, overflow="ignore", crop=False)
+            self._console.print(Text("\n").join(lines), no_wrap=True, overflow="ignore", crop=False)
         write_rendered(capture.get(), sys.stdout)
 
 
