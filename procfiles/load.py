@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from portweave.procfiles.dotenv import Variables
     from portweave.procfiles.procfile import Process
-    from portweave.procfiles.tree import Document, Keys
+    from portweave.procfiles.tree import Document
 
 DOCUMENTS = ("portweave.config.json", "portweave.yaml", "portweave.yml")
 # The first that exists is read.
@@ -213,17 +213,16 @@ def unread_lines(path: str, unread: "Sequence[int]") -> list[str]:
     return [f"warning: {path}: {what} left out: not NAME=value, and no comment"]
 
 
-def line_of(path: str, keys: "Keys") -> int:
-    """The line of a value in a JSON or YAML file; where it is missing, its nearest parent's line.
+def read_document(path: str) -> "Document":
+    """Read a JSON or YAML file for the places of its values.
 
     Args:
         path: The file, absolute.
-        keys: The path of the value in it.
 
     Raises:
         DefinitionsInvalidError: The file cannot be read or is not valid.
     """
-    return _document(path, path, {}).origin(keys).line
+    return _document(path, path, {})
 
 
 def _missing(cwd: str, last: str) -> "errors.DefinitionsMissingError":

@@ -1,11 +1,12 @@
 """Find the file and line that a variable of a service comes from."""
 
-from portweave.procfiles.load import line_of, read_env_file
+from portweave.procfiles.load import read_document, read_env_file
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from portweave.planning.project import Project
     from portweave.procfiles.model import Service
+    from portweave.procfiles.tree import Document
 
 _DOCUMENTS = (".json", ".yaml", ".yml")
 
@@ -23,6 +24,7 @@ class VariablePlaces:
         self._definitions = project.definitions
         self._service = service
         self._lines: dict[str, dict[str, int]] = {}
+        self._documents: dict[str, Document] = {}
 
     def place(self, source: str, name: str) -> tuple[str, int] | None:
         """Return the file (relative to the root, if it is below) and the line of a value.
@@ -67,6 +69,9 @@ class VariablePlaces:
     def _in_definition(self, service: "Service", *keys: str) -> tuple[str, int] | None:
         path = service.origin.path
         if path.lower().endswith(_DOCUMENTS):
-            return path, line_of(path, ("services", service.name, *keys))
+            if path not in self._documents:
+                self._documents[path] = read_document(path)
+            origin = self._documents[path].origin(("services", service.name, *keys))
+            return path, origin.line
         # A service of `--count` has no file.
         return (path, service.origin.line) if path else None
