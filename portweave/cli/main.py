@@ -110,8 +110,10 @@ def _tell(error: PortweaveError, words: list[str], args: Args) -> int:
 
         for line in finish_dying_stacks(os.environ):
             print(f"[portweave] {line}", file=sys.stderr, flush=True)
-    as_json = args.flag("json") or _asks_for_json(words)
-    status = report(error, args, as_json=as_json and not error.always_text)
+    as_json = args.flag("json") or _has_own("--json", words)
+    refused = args.flag("no_color") or _has_own("--no-color", words)
+    as_json = as_json and not error.always_text
+    status = report(error, args, as_json=as_json, refuses_colours=refused)
     # `run` has printed these lines before it failed to start its command.
     if args.flag("verbose") and not isinstance(error, errors.SpawnError):
         from portweave.cli.search_trace import lines_of
@@ -160,20 +162,27 @@ def _open_missing() -> None:
             setattr(sys, name, stream)
 
 
-def _asks_for_json(words: list[str]) -> bool:
-    """Whether to print errors as JSON, also if a wrong word comes before `--json`."""
+def _has_own(option: str, words: list[str]) -> bool:
+    """Whether portweave has an option, also if a wrong word comes before it."""
     own = words[: words.index("--")] if "--" in words else words
     # After `run`, the option may be the command's.
-    return "--json" in own and "run" not in own
+    return option in own and "run" not in own
 
 
-def report(error: PortweaveError, args: Args | None = None, *, as_json: bool) -> int:
+def report(
+    error: PortweaveError,
+    args: Args | None = None,
+    *,
+    as_json: bool,
+    refuses_colours: bool = False,
+) -> int:
     """Print an error as text or as JSON; return its exit status.
 
     Args:
         error: The error.
         args: The command line, if it has been read.
         as_json: Whether to print JSON on standard output.
+        refuses_colours: Whether the command line refuses colours.
     """
     if as_json:
         import json
@@ -182,7 +191,7 @@ def report(error: PortweaveError, args: Args | None = None, *, as_json: bool) ->
     elif sys.stderr.isatty() and (args is None or args.verb not in _NPM_VERBS):
         from portweave.cli.error_screen import show
 
-        show(error, refuses_colours=args is not None and args.flag("no_color"))
+        show(error, refuses_colours=refuses_colours)
     else:
         lines = [f"[portweave] error: {error.message} ({error.code})"]
         lines += [f"[portweave] hint: {hint}" for hint in error.hints]
@@ -196,7 +205,7 @@ def _dispatch(words: list[str], args: Args) -> int:
     verb, *words = words[is_literal:] or [""]
     if verb not in _NPM_VERBS:
         # An error in the options is a message too, so this does not wait until they are parsed.
-        _colour_messages(refused=args.flag("no_color") or "--no-color" in words)
+        _colour_messages(refused=args.flag("no_color") or _has_own("--no-color", words))
     let_in(orderly=verb in _ORDERLY)
     if args.flag("version"):
         verb = "version"

@@ -64,6 +64,17 @@ def test_colours_can_be_refused(screen: Screen, words: tuple[str, ...]) -> None:
     assert screen(*words)[0].splitlines() == LAYOUT
 
 
+def test_colours_can_be_refused_behind_a_wrong_option(screen: Screen) -> None:
+    assert "\x1b" in screen("check", "--bogus")[0]
+    assert "\x1b" not in screen("check", "--bogus", "--no-color")[0]
+
+
+def test_messages_have_a_dim_prefix_unless_colours_are_refused(screen: Screen) -> None:
+    text = "there are no logs yet: portweave up writes them\n"
+    assert screen("logs")[0] == f"\x1b[2m[portweave]\x1b[0m {text}"
+    assert screen("logs", "--no-color")[0] == f"[portweave] {text}"
+
+
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
 def test_the_environment_refuses_colours(screen: Screen, env: dict[str, str]) -> None:
     assert screen("check", **env)[0].splitlines() == LAYOUT
