@@ -4,6 +4,7 @@ The layout is that of compilers such as rustc and ruff. It is imported only when
 error.
 """
 
+from portweave.encoding.cells import ELLIPSIS, width
 from portweave.encoding.text_style import Span
 from portweave.errors import PortweaveError
 from portweave.errors.problem import Problem
@@ -89,25 +90,25 @@ def _excerpt(problem: Problem, columns: int, *, utf8: bool) -> "list[Line]":
     if problem.source is None or not problem.source.strip():
         return lines
     room = columns - len(number) - 3
-    text, offset, width = marked(
-        problem.source, problem.column - 1, problem.width, room, cut="…" if utf8 else "..."
+    text, offset, cells = marked(
+        problem.source, problem.column - 1, problem.width, room, cut=ELLIPSIS if utf8 else "..."
     )
     bar = Span(f"{margin} |", "dim")
     return [
         *lines,
         [bar],
         [Span(f"{number} |", "dim"), f" {text}"],
-        [bar, " " * (offset + 1), Span("^" * width, "error")],
+        [bar, " " * (offset + 1), Span("^" * cells, "error")],
     ]
 
 
-def marked(source: str, start: int, width: int, room: int, *, cut: str) -> tuple[str, int, int]:
+def marked(source: str, start: int, length: int, room: int, *, cut: str) -> tuple[str, int, int]:
     """A source line that fits, and where its mark stands.
 
     Args:
         source: The line.
         start: The offset of the first marked character.
-        width: How many characters are marked.
+        length: How many characters are marked.
         room: How many cells there are.
         cut: What stands for a part that does not fit.
 
@@ -116,7 +117,7 @@ def marked(source: str, start: int, width: int, room: int, *, cut: str) -> tuple
     """
     shown = _visible(source)
     start = min(start, len(shown))
-    stop = min(start + max(width, 1), len(shown))
+    stop = min(start + max(length, 1), len(shown))
     first, last = 0, len(shown)
     if _cells(shown) > room:
         # The mark stands in the first third, unless the line begins or ends near it.
@@ -154,11 +155,7 @@ def _visible(source: str) -> list[str]:
 
 def _cells(parts: list[str]) -> int:
     """How many cells of a terminal texts take."""
-    if all(part.isascii() for part in parts):
-        return sum(map(len, parts))
-    from rich.cells import cell_len
-
-    return sum(map(cell_len, parts))
+    return sum(map(width, parts))
 
 
 def _one_line(text: str) -> str:

@@ -22,6 +22,7 @@ from portweave.supervisor.services.lifecycle import (
 from portweave.supervisor.services.plan import InstancePlan
 from portweave.supervisor.services.readiness_rules import (
     NO_LISTENER,
+    listened_ports,
     names_other_ports,
 )
 
@@ -96,7 +97,7 @@ def explain(
         case Phase.COMPLETED:
             return Cause("none", "nothing is wrong: it has completed, as intended")
         case Phase.STOPPED if stopped_by_user:
-            return Cause("stopped by user", "portweave stop has stopped it", start)
+            return Cause("stopped by user", "it was stopped with portweave stop", start)
         case Phase.STOPPED:
             return Cause("not started", "it has not been started in this stack", start)
         case Phase.EXITED:
@@ -124,7 +125,9 @@ def _ready(
     if last is not None and (told := crash_text(life, now_s)):
         return replace(last, text=f"{told}; for now it is ready again")
     if names_other_ports(life.reason):
-        return Cause("wrong port", f"it was {life.reason}", _elsewhere_hint(plan, life))
+        ports = ", ".join(map(str, life.other_ports)) or listened_ports(life.reason)
+        text = f"it was started, and listens on {ports} instead of {plan.port}"
+        return Cause("wrong port", text, _elsewhere_hint(plan, life))
     error = printed.error
     if plan.port is not None and life.reason == NO_LISTENER:
         said = f"; it has printed an error: {_error_text(error)}" if error else ""
@@ -177,7 +180,7 @@ def _not_ready(
         return replace(last, text=text)
     if life.other_ports:
         ports = ", ".join(map(str, life.other_ports))
-        text = f"it was given port {plan.port}, and listens on {ports}"
+        text = f"it was started, and listens on {ports} instead of {plan.port}"
         return Cause("wrong port", text, _elsewhere_hint(plan, life), lines=printed.lines)
     kind = "not ready" if life.ready_s is None else "unhealthy"
     if (error := printed.error) is not None:
@@ -186,7 +189,7 @@ def _not_ready(
             text += f"; it has printed an error: {_error_text(error)}"
         return Cause(kind, text, place=error.place, lines=error.excerpt)
     text = why or "it was started, and is not ready yet"
-    return Cause(kind, text, "its log may tell more", lines=printed.lines)
+    return Cause(kind, text, lines=printed.lines)
 
 
 def _error_text(error: "PrintedError") -> str:

@@ -58,6 +58,8 @@ def find_cause(end: End, plan: InstancePlan, main_root: str) -> Cause:
         own = () if plan.port is None else (plan.port,)
         uses = port_uses((*mentioned_ports(end.lines, plan.fixed_ports, plan.command), *own), root)
         return port_cause(uses, plan.port, plan.fixed_ports, plan.command, cause)
+    if " SERVICE " in cause.hint:
+        cause = replace(cause, hint=cause.hint.replace(" SERVICE ", f" {plan.service} "))
     return with_missing_files(cause, plan, main_root)
 
 

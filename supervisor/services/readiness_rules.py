@@ -83,6 +83,11 @@ def names_other_ports(reason: str) -> bool:
     return reason.startswith("given ") and ", listens on " in reason
 
 
+def listened_ports(reason: str) -> str:
+    """The ports that a reason made by `with_other_ports` names, as text."""
+    return reason.partition(", listens on ")[2]
+
+
 def combine(answers: list[Answer]) -> Answer:
     """The answer of several probes together: all must pass, else all bad answers are named."""
     bad = [answer for answer in answers if isinstance(answer, Failed)]

@@ -74,13 +74,14 @@ def _show(text: ErrorText, *, refuses_colours: bool) -> None:
     is_terminal = sys.stdout.isatty()
     colour = of_words(os.environ, is_terminal=is_terminal, refused=refuses_colours)
     width = min(_width() or _WIDTH, _WIDEST)
-    lines: list[list[str | Span]] = [
-        [Span(row, "strong")] for row in wrap(f"{text.code}: {text.title}", width)
-    ]
+    lines: list[list[str | Span]] = []
+    title = wrap(f"{text.code}: {text.title}", width)
+    lines.extend([Span(row, "strong")] for row in title)
     for name, part in (("Cause", text.cause), ("Example", text.example), ("Remedy", text.remedy)):
-        lines += [[""], [Span(name, "hint")]]
+        lines.append([""])
+        lines.append([Span(name, "hint")])
         rows = part.split("\n") if name == "Example" else wrap(part, width - 2)
-        lines += [[f"  {row}"] for row in rows]
+        lines.extend([f"  {row}"] for row in rows)
     write_rendered("".join(f"{render(line, colour=colour)}\n" for line in lines), sys.stdout)
 
 

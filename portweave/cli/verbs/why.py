@@ -1,6 +1,8 @@
 """`portweave why`: explain on one screen what is wrong with a service."""
 
 import os
+import sys
+import time
 
 from portweave.allocator.git_queries import (
     GIT,
@@ -14,21 +16,20 @@ from portweave.cli.verbs.ps import age
 from portweave.client.client import ask
 from portweave.client.verb_queries import (
     STACK,
-    instance_of,
     names_of,
     rows_of,
-    shown_line,
 )
+from portweave.client.why_text import lines_of
 from portweave.encoding.json_text import (
-    is_list,
     is_object,
     pretty,
 )
+from portweave.encoding.text_style import plain
 from portweave.errors import NoStackError
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from portweave.cli.terminal_drawing import Drawing
 
 OPTIONS = (STACK,)
 USAGE = "[--json] SERVICE …"
@@ -39,7 +40,6 @@ crash, a dependency, …) and what to do. Then show its last lines, and the diff
 good run. If the service waits for another one, why explains that one. If no stack runs, it explains
 how the service last ended.
 """
-_MOST_FILES = 5
 
 
 def run(args: Args) -> int:
@@ -60,7 +60,7 @@ def run(args: Args) -> int:
     if args.flag("json"):
         print(pretty({"schemaVersion": 1, "services": list(answer)}))
     else:
-        print("\n\n".join(_text(row) for row in answer))
+        _print(answer, refuses_colours=args.flag("no_color"))
     return 0
 
 
@@ -124,47 +124,21 @@ def _changed_files(folder: str, since: str) -> list[str]:
     return [name for _, name in sorted(found, reverse=True)]
 
 
-def _text(row: "Mapping[str, object]") -> str:
-    cause = row.get("cause")
-    cause = cause if is_object(cause) else {}
-    chain = row.get("chain")
-    names = [str(name) for name in chain] if is_list(chain) else []
-    lines = [f"{instance_of(row)} is {row.get('state')}"]
-    if len(names) > 1:
-        lines.append(f"  it waits for {', which waits for '.join(names[1:])}")
-        culprit = row.get("culprit")
-        if is_object(culprit):
-            lines.append(f"  {names[-1]} is {culprit.get('state')}")
-    if cause.get("kind") == "none":
-        return "\n".join([*lines, f"  {cause.get('text')}"])
-    lines.append(f"  {_told(str(cause.get('kind')), str(cause.get('text')))}")
-    if cause.get("hint"):
-        lines.append(f"  hint: {cause.get('hint')}")
-    last = row.get("lastLines")
-    if is_list(last) and last:
-        lines += ["", "last lines:"]
-        lines += [f"  {names[-1] if names else ''} | {shown_line(line)}" for line in last]
-    lines += _since(row)
-    return "\n".join(lines)
+def _print(rows: "list[dict[str, object]]", *, refuses_colours: bool) -> None:
+    """Print explanations: wrapped on a terminal, plain sentences on a pipe."""
+    drawing = _drawing(refuses_colours=refuses_colours) if sys.stdout.isatty() else None
+    for number, row in enumerate(rows):
+        if number:
+            print()
+        good = row.get("lastGoodAt")
+        for line in lines_of(row, now_s=time.time(), good_age=age(good)):
+            if drawing is not None:
+                drawing.text(line.parts, indent=line.hang, first=line.indent)
+            else:
+                print((" " * line.indent + plain(line.parts)).rstrip())
 
 
-def _told(kind: str, text: str) -> str:
-    """Return a cause's text, after its kind if the text does not contain it."""
-    words = text.lower().replace(" ", "")
-    return text if all(word in words for word in kind.split()) else f"{kind}: {text}"
+def _drawing(*, refuses_colours: bool) -> "Drawing":
+    from portweave.cli.terminal_drawing import Drawing
 
-
-def _since(row: "Mapping[str, object]") -> list[str]:
-    good, found = row.get("lastGoodAt"), row.get("differences")
-    if not isinstance(good, str):
-        return []
-    changes = [str(text) for text in found] if is_list(found) else []
-    files = row.get("changedFiles")
-    names = [str(name) for name in files] if is_list(files) else []
-    if names:
-        more = f" and {len(names) - _MOST_FILES} more" if len(names) > _MOST_FILES else ""
-        changes.append(f"files: {', '.join(names[:_MOST_FILES])}{more}")
-    head = f"since it last was ready, {age(good)} ago"
-    if not changes:
-        return ["", f"{head}: nothing has changed that portweave knows of"]
-    return ["", f"{head}:", *(f"  {text}" for text in changes)]
+    return Drawing(no_color=refuses_colours)

@@ -33,7 +33,7 @@ def test_why_prints_the_cause_the_failing_service_and_the_changes(
     stack = up(project)
     stack.wait_for("all ready")
     assert (
-        cli("why", "web", cwd=project).stdout == "web is ready\n  nothing is wrong: it is ready\n"
+        cli("why", "web", cwd=project).stdout == "web is ready.\n  Nothing is wrong: it is ready.\n"
     )
     (project / "api.py").write_text("import nosuch\n")
     write(project, STACK.replace("secret", "hidden"))
@@ -42,8 +42,8 @@ def test_why_prints_the_cause_the_failing_service_and_the_changes(
     assert cli("reload", cwd=project).returncode == 0
     stack.wait_for("web is blocked")
     printed = cli("why", "web", cwd=project).stdout
-    assert "web is blocked\n  it waits for api\n  api is failed\n" in printed
-    assert "missing module: the module nosuch is not installed" in printed
+    assert "web is blocked: it waits for api.\n  api has failed, and is not st" in printed
+    assert "  The module nosuch is not installed" in printed
     assert "api | ModuleNotFoundError: No module named 'nosuch'" in printed
     assert "files: " in printed
     assert "api.py" in printed
@@ -56,7 +56,8 @@ def test_why_prints_the_cause_the_failing_service_and_the_changes(
     stack.stop()
     # The same after the stack has stopped.
     after = cli("why", "api", cwd=project).stdout
-    assert "missing module: the module nosuch is not installed" in after
+    assert "api is stopped: no stack is running.\n" in after
+    assert "Its last run ended badly: the module nosuch is not installed" in after
     assert "No module named 'nosuch'" in after
 
 
@@ -68,7 +69,7 @@ def test_why_names_untracked_files_of_a_service_that_is_not_ready(
     write(linked, "services: {api: {command: echo up; sleep 99, port: false, ready: {log: on}}}\n")
     up(linked).wait_for("| up")
     printed = cli("why", "api", cwd=linked).stdout
-    assert "not ready: no line matches 'on'" in printed
+    assert "api is starting, and is not ready yet.\n  It is not ready: no line " in printed
     assert "no line matches 'on'" in cli("ps", cwd=linked).stdout
     assert f"this worktree lacks .env, which git does not track: cp {main}/.env" in printed
 

@@ -81,7 +81,7 @@ TOLD: dict[str, tuple[Life, Cause | None, str, Output, str, str]] = {
     "ready on another port": (
         Life(Phase.READY, reason=with_other_ports(Failed("no listener"), 7, (7, 8)).reason),
         *(None, "", NOTHING),
-        *("wrong port", "it was given 7, listens on 8"),
+        *("wrong port", "it was started, and listens on 8 instead of 3000"),
     ),
     "ready without a listener": (
         Life(Phase.READY, reason="no listener"),
@@ -180,4 +180,4 @@ def test_the_explanation_names_what_is_wrong(name: str) -> None:
 
 def test_an_instance_that_the_user_stopped_is_explained_as_such() -> None:
     cause = explain(SERVER, Life(), None, "", NOTHING, 100.0, stopped_by_user=True)
-    assert (cause.kind, cause.text) == ("stopped by user", "portweave stop has stopped it")
+    assert (cause.kind, cause.text) == ("stopped by user", "it was stopped with portweave stop")
