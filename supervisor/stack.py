@@ -39,6 +39,7 @@ from portweave.supervisor.processes.started_journal import (
 )
 from portweave.supervisor.proxy.announce.announcer import Announcer
 from portweave.supervisor.record_and_socket import RecordAndSocket
+from portweave.supervisor.registry.folder_state import FolderState, Place
 from portweave.supervisor.registry.moved_folder import FolderAnchor
 from portweave.supervisor.reporting.last_word import StackEnd
 from portweave.supervisor.reporting.live_report import LiveReport
@@ -205,6 +206,7 @@ class Stack:
         self._calls = CallGateway(self.engine, plan.calls, self._commands.serve)
         self._all_ended = asyncio.Event()
         self._ended_by_client = False
+        self._is_removed = False
         self._killing = False
         self._orphans: list[str] = []
         self._soon = asyncio.get_running_loop().call_soon
@@ -270,7 +272,7 @@ class Stack:
         self.engine.start(self.plan.wanted)
         self._live_report.update(time.monotonic())
         # The first services do not need these to start, so they come after them.
-        tasks.start(self._finish_start)
+        tasks.start(self._finish_start, tasks)
         tasks.start(
             Watcher(self.engine, self.plan.root, self.view.say, self.reporter.warn_of_watch).run
         )
@@ -290,6 +292,8 @@ class Stack:
                 ends.start(self.announcer.close)
         self.left = self.engine.left
         self.left += [text for text in self._orphans if text not in self.left]
+        if self._is_removed and not self.left:
+            await self._release_worktree()
         self._sum_up()
         self.finished.set()
         await self._files.close()
@@ -297,6 +301,13 @@ class Stack:
         if self._options.guardian == os.getppid():
             # A guardian that Ctrl-Z has stopped must continue, so that it can end.
             os.kill(os.getppid(), signal.SIGCONT)
+
+    async def _release_worktree(self) -> None:
+        """Release what the removed worktree had on this machine, beside names and sockets."""
+        from portweave.supervisor.removed_worktree import release
+
+        for trouble in await in_thread(partial(release, self.plan.root, self.plan.namespace)):
+            self.reporter.log_event("worktree not released", reason=trouble)
 
     async def _check_regularly(self) -> None:
         while True:
@@ -341,12 +352,37 @@ class Stack:
             progress.hurry = self._killing
         self._orphans = [describe(seen) for seen in progress.left]
 
-    async def _finish_start(self) -> None:
+    async def _watch_worktree(self) -> None:
+        """Stop the stack when its folder is removed."""
+        # Imported here, so that no start waits for it.
+        from portweave.supervisor.worktree_watch import WorktreeWatch
+
+        plan = self.plan
+        git_folder = f"{plan.main_root}/.git/worktrees" if plan.main_root else ""
+        await WorktreeWatch(self.anchor, plan.root, git_folder, self._follow_folder).run()
+
+    def _follow_folder(self, state: FolderState) -> None:
+        root = self.plan.root
+        match state.place:
+            case Place.REMOVED:
+                self._is_removed = True
+                self._stop_as_asked(f"the folder {root} was removed; the stack stops")
+            case Place.UNREACHABLE:
+                self.reporter.warn_of_folder(
+                    f"the folder {root} cannot be reached ({state.trouble}); the services go on"
+                )
+            case Place.MOVED:
+                self.reporter.warn_of_folder(f"the folder {root} was moved to {state.path}")
+            case Place.PRESENT:
+                self.view.say(f"the folder {root} is there again")
+
+    async def _finish_start(self, tasks: Group) -> None:
         # Adopted processes are reaped when they end, not only when a service ends.
         ChildReaper(self.snapshots.own).install()
         await asyncio.sleep(FINISH_PAUSE_S)
         # In a thread, so that no start or restart waits for it.
         await in_thread(_prepare_diagnosis)
+        tasks.start(self._watch_worktree)
         gc.freeze()
         gc.enable()
         keep_freed_memory()
@@ -389,10 +425,15 @@ class Stack:
         if grace_s is not None:
             self.engine.limit_grace(grace_s)
             self._files.write_stop_rules(self.engine.fleet.plans.values(), grace_s)
+        self._stop_as_asked("portweave down was called; the stack stops")
+
+    def _stop_as_asked(self, why: str) -> None:
+        """Stop all services in order, as a success of the command that has started them."""
         if not self.engine.fleet.closing:
             self._ended_by_client = self._signals.ended_by is None
             if not self._options.detached:
-                self.view.say("portweave down was called; the stack stops")
+                self.view.say(why)
+            self.reporter.log_event("stack stopping", reason=why)
             self.close()
 
     def url(self, plan: InstancePlan) -> str | None:

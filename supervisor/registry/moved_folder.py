@@ -5,11 +5,14 @@ its root open, so no other folder can get the same inode number (stat(2)). So a 
 number is the stack's, wherever it lies.
 """
 
+import fcntl
 import os
+import sys
 
 from portweave.allocator.naming import chosen_namespace, is_own_namespace
 from portweave.allocator.state_folder import place_mark
 from portweave.errors import StackMovedError
+from portweave.supervisor.registry.folder_state import FolderFacts
 from portweave.supervisor.registry.stack_records import (
     StackRecord,
     is_held,
@@ -137,6 +140,11 @@ def _target(link: str) -> str:
     return found if place_mark(found) == place_mark(link) else ""
 
 
+_GETPATH = 50  # fcntl(2) of macOS, F_GETPATH
+# The folder is only recognised, not read: open(2), O_PATH; on macOS, O_EVTONLY of open(2).
+_RECOGNISED = getattr(os, "O_PATH", 0) or getattr(os, "O_EVTONLY", os.O_RDONLY)
+
+
 class FolderAnchor:
     """Keeps the folder of a stack open, to recognise it.
 
@@ -147,9 +155,33 @@ class FolderAnchor:
     def __init__(self, root: str) -> None:
         self._root = root
         try:
-            self._descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            self._descriptor = os.open(root, _RECOGNISED | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError:
             self._descriptor = -1
+
+    def look(self) -> FolderFacts:
+        """Look where the folder is. This may take as long as a file system does not answer."""
+        if self._descriptor < 0:
+            return FolderFacts(None, trouble="it could not be opened when the stack began")
+        try:
+            found = os.fstat(self._descriptor)
+            at_root = place_mark(self._root)
+            path = "" if place_mark(self._descriptor) == at_root else self._path()
+        except OSError as error:
+            return FolderFacts(None, trouble=error.strerror or str(error))
+        return FolderFacts(
+            found.st_nlink,
+            mark=place_mark(self._descriptor),
+            mark_at_root=at_root,
+            path=path,
+            mark_at_path=place_mark(path) if path else "",
+        )
+
+    def _path(self) -> str:
+        if sys.platform == "darwin":
+            found = fcntl.fcntl(self._descriptor, _GETPATH, b"\0" * 1024)
+            return os.fsdecode(found.rstrip(b"\0"))
+        return _target(f"/proc/self/fd/{self._descriptor}")
 
     def check(self, namespace: str) -> None:
         """Check that the folder is still where it was. Elsewhere no service could be started.

@@ -114,6 +114,10 @@ class Reporter:
         """Warn about the watch of files."""
         self._warn("watch disturbed", text)
 
+    def warn_of_folder(self, text: str) -> None:
+        """Warn about the folder of the stack."""
+        self._warn("folder disturbed", text)
+
     def _warn(self, event: str, text: str) -> None:
         self._view.say(text)
         self.log_event(event, reason=text)
