@@ -368,8 +368,7 @@ def _allocation(allocated: "AllocatedProject") -> Allocation:
 
 
 def _namespace(cwd: "Path | None", config_path: "Path | None") -> str:
-    from portweave.planning.moved_stacks import as_running
-    from portweave.planning.project import find_worktree
+    from portweave.planning.project import as_running, find_worktree
 
     config = None if config_path is None else os.fspath(config_path)
     environ = dict(os.environ)

@@ -5,8 +5,7 @@ import os
 from portweave.allocator.ports.registry import registry_path
 from portweave.errors import PortweaveError
 from portweave.planning.allocation_text import whereabouts
-from portweave.planning.moved_stacks import as_running
-from portweave.planning.project import find_worktree, working_dir
+from portweave.planning.project import as_running, find_worktree, working_dir
 from portweave.procfiles.load import definition_file
 
 TYPE_CHECKING = False  # `typing` costs as much as the work

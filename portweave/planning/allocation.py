@@ -4,17 +4,20 @@ A warm `run` imports this, so it imports little.
 """
 
 import os
+import time
+from _thread import get_ident
 
 from portweave import errors
 from portweave.allocator.ports.assign import Request, chosen_pool
 from portweave.allocator.ports.blocks import TakenBlock, allocate_block, preview
 from portweave.allocator.ports.model import Entry, Key
+from portweave.allocator.worktree import worktree_dir
 from portweave.encoding.value import value
-from portweave.planning.current_env import write_current_env
-from portweave.planning.moved_stacks import running_block
-from portweave.planning.project import Project
+from portweave.planning.allocation_text import current_env
+from portweave.planning.project import Project, find_block
 from portweave.procfiles.load import read_overrides
 from portweave.procfiles.model import Service
+from portweave.system.files import make_own_folder, read_all
 from portweave.system.listeners import listening
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
@@ -110,8 +113,7 @@ def allocate(
         return _is_running(project.key, environ)
 
     if project.worktree.registered is not None:
-        entry = running_block(project.registry, project.worktree, names, environ)
-        taken = TakenBlock(entry, reused=True)
+        taken = TakenBlock(_running_block(project), reused=True)
     elif dry_run:
         taken = preview(project.registry, request, environ, is_running=is_running)
     else:
@@ -153,6 +155,15 @@ def allocate(
     )
 
 
+def _running_block(project: Project) -> Entry:
+    """Return the block of a stack whose folder was moved while it runs."""
+    worktree = project.worktree
+    entry = find_block(project)
+    if entry is None or any(name not in entry.ports for name in project.names):
+        raise errors.StackMovedError(worktree.namespace, worktree.key.worktree_root, worktree.root)
+    return entry
+
+
 def _is_running(key: Key, environ: "Mapping[str, str]") -> bool:
     # Imported here: most commands find all their ports in the registry.
     from portweave.supervisor.registry.stack_records import is_held, stack_key, stacks_dir
@@ -181,3 +192,62 @@ def _other_listeners(names: list[str], entry: Entry, root: str) -> list[str]:
         for name in names
         if (port := entry.ports[name]) in holders and not holders[port].belongs_to(root)
     ]
+
+
+def write_current_env(root: str, env: "Mapping[str, str]") -> None:
+    """Write `.portweave/current.env`, unless it has these variables already.
+
+    As with npm portweave, each allocation writes it, of whatever namespace.
+
+    Args:
+        root: The worktree's root.
+        env: The variables.
+
+    Raises:
+        CurrentEnvError: The worktree cannot be written.
+    """
+    _write(f"{root.rstrip('/')}/.portweave", env)
+
+
+def write_namespace_env(root: str, namespace: str, env: "Mapping[str, str]") -> None:
+    """Write the `current.env` of a namespace that the user has chosen. No other stack writes it.
+
+    Args:
+        root: The worktree's root.
+        namespace: The stack's namespace. The worktree's own has no file but `write_current_env`'s.
+        env: The variables.
+
+    Raises:
+        CurrentEnvError: The worktree cannot be written.
+    """
+    folder = worktree_dir(root, namespace)
+    if os.path.dirname(folder) != root.rstrip("/"):
+        _write(folder, env)
+
+
+def _write(folder: str, env: "Mapping[str, str]") -> None:
+    path = f"{folder}/current.env"
+    data = current_env(env).encode("utf-8", "surrogateescape")
+    try:
+        make_own_folder(folder)
+        _replace_changed(path, data)
+    except OSError as error:
+        raise errors.CurrentEnvError(path, error.strerror or str(error)) from error
+
+
+def _replace_changed(path: str, data: bytes) -> None:
+    try:
+        if read_all(path) == data:
+            return
+    except FileNotFoundError:
+        pass
+    # Two threads of one process may write in the same millisecond.
+    temporary = f"{path}.tmp.{os.getpid()}.{time.time_ns() // 1_000_000}.{get_ident()}"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+    finally:
+        os.close(descriptor)
+    os.replace(temporary, path)

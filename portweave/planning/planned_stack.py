@@ -2,8 +2,7 @@
 
 from portweave.encoding.value import as_dict, replace, value
 from portweave.errors import DefinitionsMissingError, UsageError
-from portweave.planning.allocation import AllocatedProject, allocate
-from portweave.planning.current_env import write_namespace_env
+from portweave.planning.allocation import AllocatedProject, allocate, write_namespace_env
 from portweave.planning.definition_set import (
     DefinitionSet,
     request_like,

@@ -8,11 +8,12 @@ import os
 from portweave import errors
 from portweave.allocator.naming import instance_name, offset_from, project_name
 from portweave.allocator.ports.assign import block_order
+from portweave.allocator.ports.blocks import find_entry
 from portweave.allocator.ports.model import Entry, Key
 from portweave.allocator.ports.registry import registry_path
-from portweave.allocator.worktree import Worktree, outside_git
+from portweave.allocator.state_folder import is_unusual, state_dir
+from portweave.allocator.worktree import Worktree, locate, outside_git
 from portweave.encoding.value import value
-from portweave.planning.moved_stacks import as_running, find_here
 from portweave.procfiles.expand import Values, expand
 from portweave.procfiles.load import anonymous, definitions_folder, load
 from portweave.procfiles.model import Definitions, Service
@@ -153,6 +154,61 @@ def find_project(
         },
         environ=environ,
     )
+
+
+def find_here(folder: str, environ: "Mapping[str, str]") -> Worktree:
+    """Find the worktree of a folder; if its `.git` is broken, find it by its running stack.
+
+    Args:
+        folder: The folder, absolute.
+        environ: As for `locate`.
+
+    Raises:
+        BrokenWorktreeError: Its `.git` names a missing repository, and none of its stacks runs.
+    """
+    try:
+        return locate(folder, environ)
+    except errors.BrokenWorktreeError:
+        from portweave.planning.moved_stacks import find_by_stack
+
+        found = find_by_stack(folder, environ)
+        if found is None:
+            raise
+        return found
+
+
+def as_running(worktree: Worktree, environ: "Mapping[str, str]") -> Worktree:
+    """Return the worktree as its stack knows it, if its folder was moved while the stack runs.
+
+    Args:
+        worktree: The worktree, from its files.
+        environ: The variables of the user. They name the state folder.
+
+    Raises:
+        StackMovedError: A stack of another worktree runs, which was moved away from this folder.
+    """
+    if worktree.registered is not None:
+        return worktree
+    if not is_unusual(f"{state_dir(environ)}/stacks", worktree.root):
+        return worktree
+    from portweave.planning.moved_stacks import as_moved
+
+    return as_moved(worktree, environ)
+
+
+def find_block(project: Project) -> Entry | None:
+    """Return the block that a project's worktree has, or None. This allocates nothing.
+
+    Raises:
+        RegistryDamagedError: The registry cannot be read.
+    """
+    entry = find_entry(project.registry, project.key, project.environ)
+    if entry is not None or project.worktree.registered is None:
+        return entry
+    # Another tool removed the entry of the missing folder, but the stack still runs.
+    from portweave.planning.moved_stacks import block_of_stack
+
+    return block_of_stack(project.key, project.environ)
 
 
 def find_worktree(cwd: str, config: str | None, environ: "Mapping[str, str]") -> Worktree:

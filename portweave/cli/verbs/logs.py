@@ -26,8 +26,7 @@ from portweave.logreading.view import (
     Follower,
     Printer,
 )
-from portweave.planning.moved_stacks import as_running
-from portweave.planning.project import find_worktree, working_dir
+from portweave.planning.project import as_running, find_worktree, working_dir
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:

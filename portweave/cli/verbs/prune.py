@@ -13,11 +13,7 @@ from portweave.arguments.args import (
     Option,
 )
 from portweave.errors import NoAllocationError, OffsetError, StackInUseError, UsageError
-from portweave.planning.moved_stacks import (
-    as_running,
-    find_here,
-)
-from portweave.planning.project import working_dir
+from portweave.planning.project import as_running, find_here, working_dir
 from portweave.procfiles.load import definitions_folder
 
 TYPE_CHECKING = False  # `typing` costs as much as the work

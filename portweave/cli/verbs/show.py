@@ -13,7 +13,7 @@ from portweave.planning.allocation_text import (
     as_json,
     banner,
 )
-from portweave.planning.moved_stacks import find_block
+from portweave.planning.project import find_block
 
 OPTIONS: tuple[Option, ...] = ()
 USAGE = "[--json]"
@@ -34,7 +34,7 @@ def _show(args: Args) -> int:
     if args.operands:
         raise errors.UsageError(f"unexpected argument '{args.operands[0]}'")
     project = project_here(args)
-    entry = find_block(project.registry, project.worktree, project.environ)
+    entry = find_block(project)
     if entry is None:
         if args.flag("json"):
             print('{"error":"no-allocation"}')
