@@ -7,6 +7,7 @@ Readers take no lock, because the file is only replaced as a whole. A writer hol
 import os
 import time
 
+from portweave import errors
 from portweave.allocator.names.route_names import (
     AssignedNames,
     ProjectName,
@@ -18,7 +19,6 @@ from portweave.encoding.json_text import (
     loads,
     pretty,
 )
-from portweave.errors import StateUnwritableError
 from portweave.system.files import (
     lock_descriptor,
     make_folders,
@@ -68,7 +68,7 @@ class NamesFile:
             flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
             self._lock = os.open(f"{self._folder}/names.lock", flags, 0o600)
         except OSError as error:
-            raise StateUnwritableError(self._folder, error.strerror or str(error)) from error
+            raise errors.StateUnwritableError(self._folder, error.strerror or str(error)) from error
         lock_descriptor(self._lock, wait=True)
         return self
 
@@ -101,7 +101,7 @@ class NamesFile:
         try:
             replace(f"{self._folder}/{_NAME}", text_of(assigned).encode("utf-8", "surrogateescape"))
         except OSError as error:
-            raise StateUnwritableError(self._folder, error.strerror or str(error)) from error
+            raise errors.StateUnwritableError(self._folder, error.strerror or str(error)) from error
 
 
 def now() -> str:

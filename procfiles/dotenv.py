@@ -14,11 +14,12 @@ BLANKS = (
     "\u2028\u2029\u202f\u205f\u3000\ufeff"
 )
 _BLANK = f"[{BLANKS}]"
-_ASSIGNMENT = re.compile(
+# Compiled at its first use: most worktrees have no .env.
+_ASSIGNMENT = (
     rf"(?:export{_BLANK}+)?([A-Za-z0-9_.-]+)(?:{_BLANK}*=|:{_BLANK}+?)"
     rf"({_BLANK}*'(?:\\'|[^'])*'|{_BLANK}*\"(?:\\\"|[^\"])*\"|{_BLANK}*`(?:\\`|[^`])*`"
     rf"|(?:[^#\n]|(?<!{_BLANK})#)+)?"
-    rf"{_BLANK}*(?:#[^\n]*)?(?=\n|\Z)",
+    rf"{_BLANK}*(?:#[^\n]*)?(?=\n|\Z)"
 )
 _QUOTES = ("'", '"', "`")
 
@@ -56,6 +57,9 @@ def parse(text: str) -> Variables:
     unread: list[int] = []
     lines: dict[str, int] = {}
     number, counted, position = 1, 0, 0
+    if not text:
+        return Variables(values, ())
+    assignment = re.compile(_ASSIGNMENT)
     while position < len(text):
         end = text.find("\n", position)
         end = len(text) if end < 0 else end
@@ -63,7 +67,7 @@ def parse(text: str) -> Variables:
         if not line or line[0] == "#":
             position = end + 1
             continue
-        found = _ASSIGNMENT.match(text, end - len(line))
+        found = assignment.match(text, end - len(line))
         number, counted = number + text.count("\n", counted, position), position
         value = None if found is None else _value(found[2] or "")
         if found is None or value is None:

@@ -5,7 +5,7 @@ NAME=…`, blanks around `=`, a comment after a quoted value, and quoted values 
 Nothing is expanded. `portweave.procfiles.dotenv` reads all other variables.
 """
 
-from portweave.errors import DotenvError
+from portweave import errors
 
 TYPE_CHECKING = False  # importing `typing` takes as long as the work here
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def read(text: str, path: str, names: "AbstractSet[str]") -> dict[str, str]:
         if assignment is None:
             if names.isdisjoint(_first_words(line)):
                 continue
-            raise DotenvError(
+            raise errors.DotenvError(
                 path,
                 number,
                 _words(line),
@@ -69,7 +69,7 @@ def read(text: str, path: str, names: "AbstractSet[str]") -> dict[str, str]:
             value = _without_comment(value)
         if name in names:
             if "\0" in value:
-                raise DotenvError(path, number, f"{name}: NUL in a value")
+                raise errors.DotenvError(path, number, f"{name}: NUL in a value")
             values[name] = value
     return values
 

@@ -5,7 +5,7 @@ Heroku and Foreman ignore a malformed line. Here it is an error: you would notic
 service does not start.
 """
 
-from portweave.errors import DefinitionsInvalidError
+from portweave import errors
 from portweave.procfiles.model import Origin
 
 NAME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
@@ -67,7 +67,7 @@ def parse(text: str, path: str, shown: str) -> tuple[Process, ...]:
             processes[name] = Process(name, command, Origin(path, number, column))
     if problems:
         number, column, _, _ = problems[0]
-        error = DefinitionsInvalidError(
+        error = errors.DefinitionsInvalidError(
             "\n".join(f"{shown}:{number}: {what}" for number, _, what, _ in problems),
             hint=tuple(f"{shown}:{n}:{c}: {hint}" for n, c, _, hint in problems if hint),
             file=path,

@@ -1,6 +1,6 @@
 """Pure. Host names, as users type them and as a request's Host has them."""
 
-from portweave.errors import HostnameError
+from portweave import errors
 
 TLD = "localhost"
 # The panel's host name. No service can have it, because theirs have at least one label more.
@@ -41,22 +41,22 @@ def parse_hostname(text: str, tld: str = TLD) -> str:
     full = name if name.endswith(suffix) else name + suffix
     base = full[: -len(suffix)]
     if not base:
-        raise HostnameError("Hostname cannot be empty")
+        raise errors.HostnameError("Hostname cannot be empty")
     if ".." in base:
-        raise HostnameError(f'Invalid hostname "{base}": consecutive dots are not allowed')
+        raise errors.HostnameError(f'Invalid hostname "{base}": consecutive dots are not allowed')
     if base[0] not in _ENDS or base[-1] not in _ENDS or not _MIDDLE.issuperset(base):
-        raise HostnameError(
+        raise errors.HostnameError(
             f'Invalid hostname "{base}":'
             " must contain only lowercase letters, digits, hyphens, and dots"
         )
     for label in base.split("."):
         if len(label) > LONGEST_LABEL:
-            raise HostnameError(
+            raise errors.HostnameError(
                 f'Invalid hostname "{base}": label "{label}"'
                 f" exceeds {LONGEST_LABEL}-character DNS limit"
             )
     if len(full) > LONGEST_NAME:
-        raise HostnameError(
+        raise errors.HostnameError(
             f'Invalid hostname "{full}": exceeds {LONGEST_NAME}-character DNS limit'
         )
     return full

@@ -12,6 +12,7 @@ other programs compare the routes file byte for byte.
 import os
 import time
 
+from portweave import errors
 from portweave.allocator.names.route_file import (
     NotRoutesError,
     RouteMapping,
@@ -25,7 +26,7 @@ from portweave.allocator.names.route_owners import (
     signed_proxy,
 )
 from portweave.allocator.ports.registry import sweep
-from portweave.errors import PortweaveError, RouteConflictError, RouteLockError
+from portweave.errors import PortweaveError
 from portweave.system.files import (
     make_folders,
     read_all,
@@ -125,7 +126,7 @@ class RouteStore:
         if persist_cleanup and len(alive) < len(routes):
             try:
                 return self._change(lambda routes: routes, is_patient=False)
-            except (RouteLockError, OSError):
+            except (errors.RouteLockError, OSError):
                 return alive
         return alive
 
@@ -191,7 +192,7 @@ class RouteStore:
             replaced = None
             if holder is not None and holder.pid != pid:
                 if not force:
-                    raise RouteConflictError(hostname, holder.pid)
+                    raise errors.RouteConflictError(hostname, holder.pid)
                 replaced = holder.pid
             others = [route for route in routes if route.hostname != hostname]
             return [*others, RouteMapping(hostname, port, pid)]
@@ -308,12 +309,12 @@ class RouteStore:
                     return after
             except _LostError:
                 if time.monotonic() > until_s:
-                    raise RouteLockError(self._lock, _TAKEN_AWAY) from None
+                    raise errors.RouteLockError(self._lock, _TAKEN_AWAY) from None
             except PortweaveError:
                 raise
             except OSError as error:
                 if error.filename in (self._lock, self._beside("routes.flock")):
-                    raise RouteLockError(self._lock, error.strerror or str(error)) from error
+                    raise errors.RouteLockError(self._lock, error.strerror or str(error)) from error
                 raise
 
     def _locked(self, *, is_patient: bool) -> "_RouteLock":
@@ -429,11 +430,11 @@ class _RouteLock(FolderLock):
     def check(self) -> None:
         try:
             super().check()
-        except RouteLockError:
+        except errors.RouteLockError:
             raise _LostError from None
 
     def refusal(self, holder: str, pid: int | None) -> PortweaveError:
-        return RouteLockError(self._folder_name, f"it is held by {holder}", pid)
+        return errors.RouteLockError(self._folder_name, f"it is held by {holder}", pid)
 
 
 def _take_after(path: str, model: str, mode: int) -> None:

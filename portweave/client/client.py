@@ -9,6 +9,7 @@ import os
 import time
 from errno import ECONNREFUSED, ECONNRESET, ENOENT
 
+from portweave import errors
 from portweave.allocator.socket_paths import listener_at
 from portweave.allocator.state_folder import place_mark
 from portweave.encoding.json_text import (
@@ -17,16 +18,7 @@ from portweave.encoding.json_text import (
     is_object,
     loads,
 )
-from portweave.errors import (
-    NoStackError,
-    OtherProtocolError,
-    PortweaveError,
-    StackGoneError,
-    StackStandsStillError,
-    StackUnreachableError,
-    SupervisorError,
-    UsageError,
-)
+from portweave.errors import PortweaveError
 from portweave.supervisor.registry.stack_records import (
     PROTOCOL,
     StackRecord,
@@ -124,7 +116,7 @@ class Client:
             else:
                 return connecting
             if not is_alive(self.record):
-                raise StackGoneError(self.record.namespace, self.record.pid)
+                raise errors.StackGoneError(self.record.namespace, self.record.pid)
             if time.monotonic() >= until_s:
                 raise self._silent(why)
             still_waiting.still(why)
@@ -244,7 +236,7 @@ class Client:
         try:
             self._socket.sendall(compact(fields).encode("utf-8", "surrogateescape") + b"\n")
         except ConnectionError:
-            raise StackGoneError(self.record.namespace, self.record.pid) from None
+            raise errors.StackGoneError(self.record.namespace, self.record.pid) from None
         except OSError as error:
             raise self._unreachable(error.strerror or str(error)) from error
         return self._last_id
@@ -267,7 +259,7 @@ class Client:
                     each(values[1])
         except BlockingIOError:
             return True
-        except StackUnreachableError:
+        except errors.StackUnreachableError:
             return False
 
     def take_first(self, each: "Callable[[object], None]") -> None:
@@ -316,7 +308,7 @@ class Client:
             except OSError as error:
                 raise self._unreachable(error.strerror or str(error)) from error
             if not data:
-                raise StackGoneError(self.record.namespace, self.record.pid)
+                raise errors.StackGoneError(self.record.namespace, self.record.pid)
             *self._lines, self._rest = (self._rest + data).split(b"\n")
         message = loads(self._lines.pop(0).decode("utf-8", "surrogateescape"))
         return message if is_object(message) else {}
@@ -325,11 +317,11 @@ class Client:
         from portweave.supervisor.shutdown.stop_stack import stopped_among
 
         if asleep := stopped_among(self.record.pid):
-            return StackStandsStillError(self.record.namespace, asleep)
+            return errors.StackStandsStillError(self.record.namespace, asleep)
         return self._unreachable(why)
 
-    def _unreachable(self, why: str) -> StackUnreachableError:
-        return StackUnreachableError(self.record.namespace, self.record.pid, why)
+    def _unreachable(self, why: str) -> "errors.StackUnreachableError":
+        return errors.StackUnreachableError(self.record.namespace, self.record.pid, why)
 
 
 def _value_of(message: "Mapping[str, object]") -> object:
@@ -339,9 +331,9 @@ def _value_of(message: "Mapping[str, object]") -> object:
         fields = data.get("fields") if is_object(data) else None
         fields = fields if is_object(fields) else {}
         hints, facts, status = fields.get("hints"), fields.get("facts"), fields.get("exitStatus")
-        raise SupervisorError(
+        raise errors.SupervisorError(
             str(error.get("message", "")),
-            code=str(fields.get("code", SupervisorError.code)),
+            code=str(fields.get("code", errors.SupervisorError.code)),
             hints=tuple(map(str, hints)) if is_list(hints) else (),
             exit_status=status if isinstance(status, int) else 1,
             facts=facts if is_object(facts) else {},
@@ -384,7 +376,7 @@ def stack_at(named: str | None, start: str, environ: "Mapping[str, str]") -> Sta
         moved = moved_here(folder, start, environ)
         record = moved[0] if moved else restored_around(folder, start, environ)
     if record is None:
-        raise NoStackError(f"in {start}")
+        raise errors.NoStackError(f"in {start}")
     if record.place and place_mark(record.root) not in ("", record.place):
         _warn_of_replaced_folder(record)
     return record
@@ -461,10 +453,10 @@ def named_as(stacks: "Sequence[N]", named: str) -> "N":
     # A namespace written in full means only that one.
     found = [stack for stack in found if stack.namespace == namespace] or found
     if not found:
-        raise NoStackError(f"as {named}")
+        raise errors.NoStackError(f"as {named}")
     if len(found) > 1:
         names = ", ".join(f"{stack.project}/{stack.namespace}" for stack in found)
-        raise UsageError(
+        raise errors.UsageError(
             f"--stack {named} fits several stacks: {names}", hint="name the project too"
         )
     return found[0]
@@ -502,7 +494,7 @@ def ask(
     """
     record = find_stack(args, environ)
     if record.protocol != PROTOCOL:
-        raise OtherProtocolError(record.namespace, record.version)
+        raise errors.OtherProtocolError(record.namespace, record.version)
     client = Client(record, reach_s)
     try:
         return client.call(method, *params, each=each, patience_s=patience_s, watched=watched)

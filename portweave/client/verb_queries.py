@@ -3,17 +3,16 @@
 import os
 import sys
 
+from portweave import errors
 from portweave.arguments.args import (
     Args,
     Option,
 )
-from portweave.client.client import ask
 from portweave.encoding.json_text import (
     is_list,
     is_object,
     pretty,
 )
-from portweave.errors import UsageError
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -41,9 +40,9 @@ def names_of(args: Args, *, at_least_one: str = "") -> list[str]:
         UsageError: No service is named, or a command follows `--`.
     """
     if args.rest:
-        raise UsageError(f"unexpected argument '{args.rest[0]}'")
+        raise errors.UsageError(f"unexpected argument '{args.rest[0]}'")
     if at_least_one and not args.operands:
-        raise UsageError(
+        raise errors.UsageError(
             f"no service named: which one is {at_least_one}?", hint="portweave ps shows them"
         )
     return list(args.operands)
@@ -65,6 +64,9 @@ def act(
     Returns:
         The exit status.
     """
+    # Imported here: commands that ask no supervisor print messages too.
+    from portweave.client.client import ask
+
     rows = rows_of(ask(args, os.environ, method, *params))
     if args.flag("json") and quiet:
         return 0

@@ -235,9 +235,9 @@ if not TYPE_CHECKING:  # With it, type checkers would accept any name.
     def __getattr__(name: str) -> object:
         for module, names in _FAMILIES.items():
             if name in names.split():
-                from importlib import import_module
-
-                found: object = getattr(import_module(f"portweave.errors.{module}"), name)
+                # `importlib` imports more than a family has.
+                family = __import__(f"portweave.errors.{module}", fromlist=(name,))
+                found: object = getattr(family, name)
                 globals()[name] = found
                 return found
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,6 +8,8 @@ _LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_")
 _NAME = _LETTERS | frozenset("0123456789")
 # Characters without a special meaning to any reader of such files.
 _PLAIN = _NAME | frozenset("%+,-./:=@")
+# Characters without a special meaning between single quotes.
+_QUOTABLE = _PLAIN | frozenset(" !&()*;<>?[]^{|}~")
 # A shell sets these itself. An assignment is an error that ends a script; in zsh, an assignment to
 # one of the user ids changes the user.
 _READ_ONLY = frozenset(
@@ -71,6 +73,9 @@ def _dotenv_line(name: str, value: str) -> str | None:
         return None
     if _PLAIN.issuperset(value):
         return f"{name}={value}"
+    if _QUOTABLE.issuperset(value):
+        return f"{name}='{value}'"
+    # Imported here, as few values need it.
     from portweave.errors import DotenvError
     from portweave.procfiles.dotenv import parse
     from portweave.procfiles.overrides import read

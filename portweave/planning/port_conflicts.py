@@ -1,6 +1,6 @@
 """Check that ports which variables choose are not in use elsewhere."""
 
-from portweave.errors import PortHeldError
+from portweave import errors
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def check_chosen_ports(
             chosen[port] = name
         holder = seen.get(port)
         if holder is not None and (port in chosen or allocated.get(holder) != port):
-            raise PortHeldError(name, port, f"{holder} of this stack")
+            raise errors.PortHeldError(name, port, f"{holder} of this stack")
         seen[port] = name
     if not chosen:
         return []
@@ -54,7 +54,7 @@ def check_chosen_ports(
         for holder, port in other.ports.items():
             if port in chosen:
                 where = f"the live stack {other.project}/{other.namespace} ({other.root})"
-                raise PortHeldError(chosen[port], port, f"{holder} of {where}")
+                raise errors.PortHeldError(chosen[port], port, f"{holder} of {where}")
     return _other_listeners(chosen, stack[0])
 
 

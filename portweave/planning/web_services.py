@@ -1,7 +1,5 @@
 """Pure. Decide which services a browser can reach. The others get no name in a URL."""
 
-from portweave.planning.other_protocols import known_server
-
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from portweave.procfiles.model import Ready, Service
@@ -14,9 +12,12 @@ def why_no_link(service: "Service") -> str | None:
     """
     if isinstance(service.hostname, str) or isinstance(service.framework, str) or service.wildcard:
         return None
-    program = None if service.command is None else known_server(service.command)
-    if program is not None:
-        return f"it runs {program}, which does not speak HTTP"
+    if service.command is not None:
+        from portweave.planning.other_protocols import known_server
+
+        program = known_server(service.command)
+        if program is not None:
+            return f"it runs {program}, which does not speak HTTP"
     probe = _only_probe(service.ready)
     return None if probe is None else f"its only probe is {probe}, which does not tell of HTTP"
 

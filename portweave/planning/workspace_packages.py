@@ -3,9 +3,14 @@
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import Protocol
 
 from portweave.encoding.value import field, value
+
+TYPE_CHECKING = False  # `typing` costs as much as all of this
+if TYPE_CHECKING:
+    from typing import Protocol
+else:
+    Protocol = object
 
 
 @value
@@ -30,19 +35,15 @@ class Packages(Protocol):
 
     def script(self, folder: str, name: str) -> str | None:
         """Return the text of a script of the nearest package.json in a folder or above it."""
-        ...
 
     def members(self, folder: str) -> Sequence[Package]:
         """Return the packages of a folder's workspace; none if it belongs to no workspace."""
-        ...
 
     def path(self, folder: str) -> str:
         """Return the absolute path of a folder."""
-        ...
 
     def is_classic_yarn(self, folder: str) -> bool:
         """Whether the yarn of a folder is version 1, which removes the first `--`."""
-        ...
 
 
 class NoPackages:

@@ -17,7 +17,8 @@ import _thread
 import os
 import time
 
-from portweave.errors import PortweaveError, RegistryLockedError
+from portweave import errors
+from portweave.errors import PortweaveError
 from portweave.system import still_waiting
 from portweave.system.files import (
     lock_descriptor,
@@ -89,7 +90,7 @@ class FolderLock:
             holder: A description of the holder.
             pid: The holder's pid; None if unknown.
         """
-        return RegistryLockedError(self._folder, self._attempts, holder, pid)
+        return errors.RegistryLockedError(self._folder, self._attempts, holder, pid)
 
     def __enter__(self) -> "Self":
         self._descriptor = self._enqueue()

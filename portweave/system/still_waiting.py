@@ -5,7 +5,6 @@ may sleep. The first call after `FIRST_S` makes the line, which the verb's modul
 """
 
 import time
-from select import select
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -135,6 +134,8 @@ class Wait:
 
     def until_readable(self, descriptor: int, limit_s: float | None) -> bool:
         """Wait until a descriptor is readable; return whether it is, after at most `limit_s`."""
+        from select import select
+
         until_s = time.monotonic() + (_FOREVER_S if limit_s is None else limit_s)
         while True:
             self.tick()

@@ -15,7 +15,7 @@ Every command reads records, so this module imports little.
 import os
 from errno import EACCES
 
-from portweave import __version__
+from portweave import __version__, errors
 from portweave.allocator.naming import chosen_namespace, path_digest
 from portweave.allocator.state_folder import KEY_DIGITS, state_dir
 from portweave.allocator.state_folder import stack_key as stack_key
@@ -25,7 +25,6 @@ from portweave.encoding.json_text import (
     pretty,
 )
 from portweave.encoding.value import value
-from portweave.errors import StateUnwritableError
 from portweave.system.files import (
     is_locked,
     read_all,
@@ -147,11 +146,11 @@ def check_readable(folder: str) -> str:
     try:
         os.lstat(folder)
     except PermissionError as error:  # of a folder around it
-        raise StateUnwritableError(folder, os.strerror(EACCES), "read") from error
+        raise errors.StateUnwritableError(folder, os.strerror(EACCES), "read") from error
     except OSError:
         return folder
     if not os.access(folder, os.R_OK | os.X_OK):
-        raise StateUnwritableError(folder, os.strerror(EACCES), "read")
+        raise errors.StateUnwritableError(folder, os.strerror(EACCES), "read")
     return folder
 
 

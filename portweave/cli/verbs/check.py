@@ -2,19 +2,14 @@
 
 import os
 
+from portweave import errors
 from portweave.allocator.worktree import locate
 from portweave.arguments.args import (
     Args,
     Option,
 )
 from portweave.client.verb_queries import say
-from portweave.errors import UsageError
 from portweave.planning.fixed_ports import warnings_of
-from portweave.planning.package_scripts import PackageFiles
-from portweave.planning.port_arguments import (
-    Several,
-    fit,
-)
 from portweave.procfiles.load import load, read_env_file, unread_lines
 from portweave.procfiles.model import Definitions, EnvFile, Ready, Service
 
@@ -31,7 +26,7 @@ apps on one port, with the services to write instead.
 def run(args: Args) -> int:
     """Print the definitions and the warnings."""
     if args.operands or args.rest:
-        raise UsageError(
+        raise errors.UsageError(
             f"check takes no operands, received '{(args.operands + (args.rest or []))[0]}'"
         )
     cwd = os.getcwd()
@@ -75,7 +70,7 @@ def read(args: Args, verb: str, cwd: str) -> tuple[Definitions, str]:
         UsageError: `--count` was given, which excludes definition files.
     """
     if args.text("count") is not None:
-        raise UsageError(f"{verb} reads definition files, and with --count there are none")
+        raise errors.UsageError(f"{verb} reads definition files, and with --count there are none")
     worktree = locate(cwd, os.environ)
     is_git = worktree.git_common_dir is not None
     definitions = load(cwd, worktree.root if is_git else None, args.text("config"))
@@ -85,12 +80,21 @@ def read(args: Args, verb: str, cwd: str) -> tuple[Definitions, str]:
 def _several_apps(definitions: Definitions) -> list[tuple[str, list[str]]]:
     """Return each service whose command starts several apps on its port, with a warning."""
     found: list[tuple[str, list[str]]] = []
+    commands = [
+        service
+        for service in definitions.services
+        if service.command is not None and service.env_var is not None
+        if not service.oneshot and service.framework is not False
+    ]
+    if not commands:
+        return found
+    # Imported here: files of npm portweave's have no commands.
+    from portweave.planning.package_scripts import PackageFiles
+    from portweave.planning.port_arguments import Several, fit
+
     packages: dict[str, PackageFiles] = {}
-    for service in definitions.services:
-        if service.command is None or service.env_var is None or service.oneshot:
-            continue
-        if service.framework is False:
-            continue
+    for service in commands:
+        assert service.command is not None
         folder = service.working_dir
         known = service.framework if isinstance(service.framework, str) else None
         fitting = fit(service.command, packages.setdefault(folder, PackageFiles(folder)), known)

@@ -4,6 +4,7 @@ import os
 import sys
 import time
 
+from portweave import errors
 from portweave.allocator.worktree import logs_dir
 from portweave.arguments.args import (
     Args,
@@ -13,7 +14,6 @@ from portweave.arguments.args import (
 from portweave.client.client import named_as
 from portweave.client.verb_queries import STACK
 from portweave.encoding import colours
-from portweave.errors import UsageError
 from portweave.logreading.query import (
     Folder,
     Query,
@@ -116,7 +116,7 @@ _STREAMS = {"out": 0, "err": 1}
 def run(args: Args) -> int:
     """Print logs."""
     if args.rest:
-        raise UsageError("logs takes names of services, not a command")
+        raise errors.UsageError("logs takes names of services, not a command")
     query = _query(args)
     names = args.operands
     is_terminal = sys.stdout.isatty()
@@ -210,7 +210,7 @@ def _moment(args: Args, name: str) -> int | None:
 
     found_s = parse(text, time.time())
     if found_s is None:
-        raise UsageError(
+        raise errors.UsageError(
             f"--{name} takes a time, received {text!r}",
             hint="as in 5m, 1h30m, 2d, 14:30, 2026-01-31T14:30:00Z",
         )
@@ -228,7 +228,7 @@ def _number(args: Args, name: str, flag: str) -> int | None:
 
 def _stream(text: str | None) -> int | None:
     if text is not None and text not in _STREAMS:
-        raise UsageError(f"--stream takes out or err, received {text!r}")
+        raise errors.UsageError(f"--stream takes out or err, received {text!r}")
     return None if text is None else _STREAMS[text]
 
 
@@ -238,7 +238,7 @@ def _run_number(text: str | None) -> int | None:
     if text == "last":
         return 0
     if not (text.isascii() and text.isdigit() and 0 < int(text[:10]) < 1 << 32):
-        raise UsageError(f"--run takes a number from 1, `last` or `all`, received {text!r}")
+        raise errors.UsageError(f"--run takes a number from 1, `last` or `all`, received {text!r}")
     return int(text)
 
 
@@ -247,7 +247,7 @@ def _grep(args: Args) -> "Grep | None":
     if pattern is None:
         for name, flag in (("ignore_case", "-i"), ("invert_match", "-v"), ("context", "-C")):
             if args.flag(name):
-                raise UsageError(f"{flag} goes with --grep")
+                raise errors.UsageError(f"{flag} goes with --grep")
         return None
     import re
 
@@ -261,13 +261,13 @@ def _grep(args: Args) -> "Grep | None":
             context=_number(args, "context", "-C") or 0,
         )
     except (re.error, OverflowError, RecursionError) as error:
-        raise UsageError(f"--grep takes a regular expression: {error}") from None
+        raise errors.UsageError(f"--grep takes a regular expression: {error}") from None
 
 
 def _cursor(args: Args) -> "dict[str, tuple[int, int]] | None":
     for name in ("budget", "after"):
         if args.flag(name) and not args.flag("brief"):
-            raise UsageError(f"--{name} goes with --brief")
+            raise errors.UsageError(f"--{name} goes with --brief")
     text = args.text("after")
     if text is None:
         return None
@@ -276,7 +276,7 @@ def _cursor(args: Args) -> "dict[str, tuple[int, int]] | None":
     try:
         return unpack(text)
     except ValueError:
-        raise UsageError(
+        raise errors.UsageError(
             f"--after takes a cursor, received {text!r}",
             hint="the last line of logs --brief has one",
         ) from None
@@ -286,7 +286,7 @@ def _refuse(args: Args, name: str, others: "Sequence[str]") -> None:
     for other in others:
         if args.flag(other):
             flag = other.replace("_", "-")
-            raise UsageError(f"--{name} and --{flag} are mutually exclusive")
+            raise errors.UsageError(f"--{name} and --{flag} are mutually exclusive")
 
 
 def _own_folder(args: Args) -> str:

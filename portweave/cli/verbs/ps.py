@@ -4,6 +4,7 @@ import os
 import sys
 import time
 
+from portweave import errors
 from portweave.arguments.args import (
     Args,
     Operands,
@@ -25,7 +26,6 @@ from portweave.encoding.json_text import (
     is_object,
     pretty,
 )
-from portweave.errors import StackStandsStillError, StackUnreachableError, UnknownServiceError
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _all_stacks() -> "list[dict[str, object]]":
     for record in all_stacks(os.environ):
         try:
             found.append(_ask(record))
-        except (StackStandsStillError, StackUnreachableError) as error:
+        except (errors.StackStandsStillError, errors.StackUnreachableError) as error:
             print(f"[portweave] {error.message}", file=sys.stderr)
     return found
 
@@ -147,7 +147,9 @@ def _chosen(
         return rows
     for name in names if every else ():
         if not any(_is_called(row, name) for row in rows):
-            raise UnknownServiceError(name, list(dict.fromkeys(str(r.get("name")) for r in rows)))
+            raise errors.UnknownServiceError(
+                name, list(dict.fromkeys(str(r.get("name")) for r in rows))
+            )
     return [row for row in rows if any(_is_called(row, name) for name in names)]
 
 

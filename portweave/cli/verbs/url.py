@@ -2,6 +2,7 @@
 
 import os
 
+from portweave import errors
 from portweave.arguments.args import (
     Args,
     Operands,
@@ -11,7 +12,6 @@ from portweave.cli.selection import (
     SelectedInstance,
     select_instance,
 )
-from portweave.errors import NoLinkError
 from portweave.planning.url_names import (
     hostname_of,
     settled_names,
@@ -53,7 +53,7 @@ def url_of_selected(selected: SelectedInstance) -> str:
         NoLinkError: The instance does not speak HTTP, as far as portweave knows.
     """
     if why := why_no_link(selected.service):
-        raise NoLinkError(selected.name, why, selected.port)
+        raise errors.NoLinkError(selected.name, why, selected.port)
     project = selected.allocated.project
     names = settled_names(project.name, project.worktree, os.environ, keep=False)
     hostname = hostname_of(selected.service, selected.number, names.domain)

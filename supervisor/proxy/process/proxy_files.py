@@ -10,10 +10,10 @@ import os
 import time
 from errno import EACCES
 
+from portweave import errors
 from portweave.allocator.names.route_store import RouteStore
 from portweave.allocator.state_folder import state_dir
 from portweave.encoding.value import value
-from portweave.errors import ProxyRunningError, StateUnwritableError, UsageError
 from portweave.system.files import (
     is_locked,
     read_all,
@@ -65,7 +65,9 @@ def wanted_port(environ: "Mapping[str, str]") -> int | None:
         return None
     is_number = text.isascii() and text.isdigit() and len(text) <= len(str(_LARGEST_PORT))
     if not is_number or not 0 < int(text) <= _LARGEST_PORT:
-        raise UsageError(f"PORTWEAVE_PROXY_PORT takes 1 to {_LARGEST_PORT}, received {text!r}")
+        raise errors.UsageError(
+            f"PORTWEAVE_PROXY_PORT takes 1 to {_LARGEST_PORT}, received {text!r}"
+        )
     return int(text)
 
 
@@ -106,9 +108,9 @@ def make_folder(store: RouteStore) -> None:
     try:
         store.ensure_dir()
         if not os.access(folder, os.W_OK | os.X_OK):
-            raise StateUnwritableError(folder, os.strerror(EACCES))
+            raise errors.StateUnwritableError(folder, os.strerror(EACCES))
     except OSError as error:
-        raise StateUnwritableError(folder, error.strerror or str(error)) from error
+        raise errors.StateUnwritableError(folder, error.strerror or str(error)) from error
 
 
 def state_folder(store: RouteStore) -> str:
@@ -240,7 +242,7 @@ class ProxyLock:
                 other = running.pid
         if other is not None:
             self._lock.release()
-            raise ProxyRunningError(store.dir, other)
+            raise errors.ProxyRunningError(store.dir, other)
 
     def write_files(self, port: int, *, secure: bool = False, any_user: bool = False) -> None:
         """Write the files that let others find this proxy.

@@ -14,6 +14,7 @@ from portweave.planning.env_format import (
     is_identifier,
 )
 from portweave.procfiles.dotenv import parse
+from portweave.procfiles.overrides import read
 
 SHELLS = [shell for shell in ("sh", "dash", "bash", "zsh", "ksh") if shutil.which(shell)]
 NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True).map(lambda name: f"V_{name}")
@@ -61,6 +62,12 @@ def test_a_file_reads_back_and_names_variables_that_it_cannot_hold(env: dict[str
 @given(value=st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp"])))
 def test_every_value_on_one_line_can_be_written(value: str) -> None:
     assert as_dotenv({"A": value})[1] == []
+
+
+@given(value=st.text(" !\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~a1", min_size=1))
+def test_both_readers_read_a_line_of_ascii_characters(value: str) -> None:
+    line = as_dotenv({"A": value})[0]
+    assert parse(line).values == read(line, "", {"A"}) == {"A": value}
 
 
 @given(name=st.text(max_size=5))
