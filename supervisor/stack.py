@@ -21,10 +21,8 @@ from portweave.supervisor.logs.index import (
     ERR,
     OUT,
 )
-from portweave.supervisor.logs.output_relay import (
-    View,
-    keep_freed_memory,
-)
+from portweave.supervisor.logs.output_relay import View
+from portweave.supervisor.logs.stream_relay import StreamRelay, keep_freed_memory
 from portweave.supervisor.logs.writer import LogFolder
 from portweave.supervisor.processes.nested_stacks import NestedStacks
 from portweave.supervisor.processes.orphans import OrphanRecorder
@@ -239,11 +237,11 @@ class Stack:
         if self._guardian is not None:
             hand_over(self._guardian, name, fds)
         if self._logs is None:
-            return [self.view.relay(name, fd, take, lambda _: None, taps) for fd in fds]
+            return [StreamRelay(self.view, name, fd, take, lambda _: None, taps) for fd in fds]
         log = self._logs.log(name)
         log.begin()
         return [
-            self.view.relay(name, fd, take, partial(log.write, kind), taps)
+            StreamRelay(self.view, name, fd, take, partial(log.write, kind), taps)
             for kind, fd in zip((OUT, ERR), fds, strict=True)
         ]
 

@@ -8,17 +8,21 @@ from portweave.encoding.marks import Marks
 from portweave.encoding.text_style import Span
 from portweave.encoding.value import value
 from portweave.supervisor.processes.exit_status import SIGNAL_NAMES
+from portweave.supervisor.services.readiness_rules import (
+    NO_LISTENER,
+    names_other_ports,
+)
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
 _MOST_URLS = 12
-# What follows the cause in the reason of a failure.
+# What follows the cause in the reason of a failure: how it begins, and what a line says of it.
 _VERDICTS = (
-    "; gave up after ",
-    "; starting it again cannot help",
-    ", again; another start cannot ",
+    ("; gave up after ", "gave up after "),
+    ("; starting it again cannot help", "starting it again cannot help"),
+    (", again; another start cannot help", "another start cannot help"),
 )
 
 
@@ -53,16 +57,20 @@ def remarks(texts: "Iterable[str]", marks: Marks) -> tuple[str | Span, ...]:
     return tuple(part for text in texts for part in (Span(f" {marks.dot} ", "dim"), text))
 
 
-def good_line(text: str, state: str, marks: Marks) -> StateLine:
-    """The line about a success; what it has in brackets has no colour.
+def good_line(text: str, state: str, reason: str, marks: Marks) -> StateLine:
+    """The line about a success; a warning where the service does not listen on its port.
 
     Args:
         text: The text.
-        state: The role of the text.
+        state: The role of the text, without what is in brackets.
+        reason: The remark on the state; empty for none.
         marks: The signs.
     """
     head, bracket, rest = text.partition(" (")
-    return StateLine(marks.good, state, (Span(head, state), bracket + rest))
+    parts = (Span(head, state), bracket + rest)
+    if reason == NO_LISTENER or names_other_ports(reason):
+        return StateLine(marks.warning, "warning", parts)
+    return StateLine(marks.good, state, parts)
 
 
 def failure_line(
@@ -92,10 +100,10 @@ def short_reason(reason: str, status: int | None) -> tuple[str, str, str]:
         status: The exit status; None without one.
     """
     verdict = ""
-    for start in _VERDICTS:
+    for start, told in _VERDICTS:
         cause, found, tail = reason.partition(start)
         if found:
-            reason, verdict = cause, start.lstrip(",; ") + tail
+            reason, verdict = cause, told + tail
     head, rest = _split_status(" ".join(reason.split()), 0 if status is None else status)
     return head, _with_plain_place(rest), verdict
 
@@ -153,7 +161,7 @@ def event_line(event: "Mapping[str, object]", name: str, marks: Marks) -> StateL
         case "ready" | "completed":
             if state == "ready" and restarts and not text.startswith("ready again"):
                 text = text.replace("ready", "ready again", 1)
-            return good_line(text, state, marks)
+            return good_line(text, state, reason, marks)
         case "blocked":
             blocker = reason.partition(": ")[0]
             return StateLine(marks.bad, state, (Span(state, state), f": {blocker}"))

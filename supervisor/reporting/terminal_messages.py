@@ -66,7 +66,7 @@ def state_line(
             is_return = after.phase is Phase.READY and after.crash
             if is_return and not text.startswith("ready again"):
                 text = text.replace("ready", "ready again", 1)
-            return good_line(text, state, marks)
+            return good_line(text, state, after.reason, marks)
         case _, Phase.BACKOFF:
             delay_s = after.streak.delay_s
             again = f"restart {after.restarts + 1}" + (f" in {delay_s:g} s" if delay_s else " now")

@@ -29,7 +29,7 @@ REASONS = [
         (
             "exited (1)",
             ": no module x, a/b.js:10",
-            "again; another start cannot help",
+            "another start cannot help",
         ),
     ),
     (
@@ -66,6 +66,18 @@ EVENTS: dict[str, tuple[dict[str, object], str]] = {
     "healthy again": (
         {"state": "ready", "restarts": 1, "text": "web is ready again"},
         "✓ ready again",
+    ),
+    "ready on another port": (
+        {
+            "state": "ready",
+            "text": "web ready (1.5 s, given 3000, listens on 4000)",
+            "reason": "given 3000, listens on 4000",
+        },
+        "! ready (1.5 s, given 3000, listens on 4000)",
+    ),
+    "ready without a listener": (
+        {"state": "ready", "text": "web ready (1.5 s, no listener)", "reason": "no listener"},
+        "! ready (1.5 s, no listener)",
     ),
     "completed": ({"state": "completed", "text": "web completed (1.0 s)"}, "✓ completed (1.0 s)"),
     "failed": (
