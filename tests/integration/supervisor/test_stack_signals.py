@@ -24,6 +24,8 @@ class Recorder:
         self.calls: list[str] = []
         self.called = asyncio.Event()
         self.services = {"web": self}
+        # The view shows no live line.
+        self.live = None
 
     def send_signal(self, number: int, _by: str) -> None:
         self.calls.append(f"send {signal.Signals(number).name}")
