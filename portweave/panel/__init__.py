@@ -1,1 +1,1 @@
-"""The web panel: all worktrees of this machine on one page. `terminal` shows the same as `top`."""
+"""The web panel: all worktrees of this machine on one page."""

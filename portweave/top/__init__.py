@@ -1,0 +1,1 @@
+"""`portweave top`: all stacks of this machine in the terminal, drawn by Textual."""
