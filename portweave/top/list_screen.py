@@ -69,7 +69,11 @@ class ListScreen(Screen[None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(Binding(row.keys, _binding_of(row.action), show=False) for row in LIST_KEYS),
+        *(
+            # The key of the filter comes first: those typed behind it belong to the filter.
+            Binding(row.keys, _binding_of(row.action), show=False, priority=row.action == "filter")
+            for row in LIST_KEYS
+        ),
         INTERRUPT,
         Binding("left", "fold(True)", show=False),
         Binding("right", "fold(False)", show=False),
@@ -109,7 +113,7 @@ class ListScreen(Screen[None]):
         """Begin to follow the stacks."""
         self._filter_line.display = False
         self._preview.display = False
-        self._list.focus()
+        self.set_focus(self._list)
         self.run_worker(self._feed.run(self.take), group="feed")
         self.set_interval(_TICK_S, self._tick)
 
@@ -247,6 +251,8 @@ class ListScreen(Screen[None]):
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter while the user types."""
         self.draw()
+        if event.value:
+            self._list.select_service()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Keep the filter, and go back to the list."""
@@ -276,7 +282,8 @@ class ListScreen(Screen[None]):
         """Let the user type a filter."""
         self.query_one(KeyLine).display = False
         self._filter_line.display = True
-        self.query_one(Input).focus()
+        # At once: the next key belongs to the filter.
+        self.set_focus(self.query_one(Input))
 
     def action_clear(self) -> None:
         """Show all again."""
@@ -422,7 +429,7 @@ class ListScreen(Screen[None]):
     def _end_typing(self) -> None:
         self._filter_line.display = False
         self.query_one(KeyLine).display = True
-        self._list.focus()
+        self.set_focus(self._list)
 
 
 def _text_of(answer: Answer) -> Text:

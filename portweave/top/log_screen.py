@@ -31,7 +31,11 @@ class LogScreen(Screen[None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(Binding(row.keys, row.action, show=False) for row in LOG_KEYS),
+        # The key of the search comes first: those typed behind it belong to the search.
+        *(
+            Binding(row.keys, row.action, show=False, priority=row.action == "search")
+            for row in LOG_KEYS
+        ),
         INTERRUPT,
     ]
 
@@ -54,7 +58,7 @@ class LogScreen(Screen[None]):
     def on_mount(self) -> None:
         """Begin to read."""
         self._search_line.display = False
-        self._log_view.focus()
+        self.set_focus(self._log_view)
         self.run_worker(read_log(self._source, self._take), group="log")
         self._show_title()
 
@@ -109,7 +113,8 @@ class LogScreen(Screen[None]):
         """Let the user type what to search for."""
         self.query_one(KeyLine).display = False
         self._search_line.display = True
-        self.query_one(Input).focus()
+        # At once: the next key belongs to the search.
+        self.set_focus(self.query_one(Input))
 
     def action_next(self) -> None:
         """Go to the next match, further up."""
@@ -152,7 +157,7 @@ class LogScreen(Screen[None]):
     def _end_typing(self) -> None:
         self._search_line.display = False
         self.query_one(KeyLine).display = True
-        self._log_view.focus()
+        self.set_focus(self._log_view)
 
     def _show_title(self) -> None:
         view = self._log_view

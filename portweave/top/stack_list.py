@@ -65,6 +65,14 @@ class StackList(ScrollView, can_focus=True, inherit_bindings=False):
             if lines[top + y] != before[top + y]:
                 self.refresh(Region(0, y, self.size.width, 1))
 
+    def select_service(self) -> None:
+        """Select the first service, if no service is selected."""
+        if self.selected is None or self.selected[1] is None:
+            heads = (number for number, line in enumerate(self._lines) if line.is_head)
+            first = next((number for number in heads if not self._is_stack(number)), None)
+            if first is not None:
+                self._select(first)
+
     def render_line(self, y: int) -> Strip:
         """Return a line of the screen."""
         number, width = y + self.scroll_offset.y, self.size.width
@@ -98,6 +106,12 @@ class StackList(ScrollView, can_focus=True, inherit_bindings=False):
             return
         fitting = [n for n in heads if (n <= goal if direction > 0 else n >= goal)]
         self._select((fitting[-1] if direction > 0 else fitting[0]) if fitting else heads[0])
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Keep the selected item in view."""
+        at = self._line_of_selection()
+        if at is not None:
+            self._scroll_into_view(at)
 
     def on_click(self, event: events.Click) -> None:
         """Select the clicked item; a second click opens it."""

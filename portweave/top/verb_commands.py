@@ -22,6 +22,9 @@ from portweave.top.stack_rows import Stack
 # Verbs that read the definition files need the folder and file of the last start.
 _PLANNING = frozenset({"open"})
 
+# The exit status of a command that Ctrl-C has ended, as shells give it.
+_INTERRUPTED = 130
+
 
 @value
 class Answer:
@@ -120,7 +123,7 @@ class VerbCommands:
             self._attached = await anyio.open_process(
                 argv, cwd=folder, env=self._variables(stack), stdin=None, stdout=None, stderr=None
             )
-            if await self._attached.wait() != 0:
+            if await self._attached.wait() not in (0, _INTERRUPTED):
                 # The message of the command would be gone at once.
                 await to_thread.run_sync(_await_enter)
         finally:

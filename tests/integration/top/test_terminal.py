@@ -26,7 +26,7 @@ SHOP = f"""
 projectName: shop
 services:
   talker: {{port: false, command: "echo hello from it; exec sleep 1000"}}
-  prompt: {{port: false, command: "read line; echo got $line; exec sleep 1000"}}
+  quiet: {{port: false, command: "exec sleep 1000"}}
   web: {{command: "{SERVE}"}}
 """
 
@@ -108,23 +108,20 @@ def test_services_are_shown_and_controlled(
     top.press("Escape")
     eventually(lambda: "why web" not in top.screen())
     top.press("Escape")
-    eventually(lambda: top.line_of("prompt"))
-    # Another terminal takes its keys, and gives the screen back.
+    eventually(lambda: top.line_of("quiet"))
+    # The command takes the terminal, and gives it back. Ctrl-C is for it alone.
     top.press("Home")
-    top.press("Down")
-    eventually(lambda: "shop/main · prompt" in top.screen())
+    top.press("Down", "Down")
+    eventually(lambda: "shop/main · talker" in top.screen())
     top.press("a")
-    eventually(lambda: "attached to prompt" in top.screen())
-    top.press("-l", "an answer")
-    top.press("Enter")
-    eventually(lambda: "got an answer" in top.screen())
-    top.press("C-]")
+    eventually(lambda: "talker has no terminal" in top.screen())
+    top.press("C-c")
     eventually(lambda: top.line_of("talker"))
     top.press("l")
-    eventually(lambda: "following" in top.screen() and "got an answer" in top.screen())
+    eventually(lambda: "following" in top.screen() and "hello from it" in top.screen())
     top.press("q")
     top.do("resize-window", "-x", "40", "-y", "6")
-    eventually(lambda: top.line_of("prompt"))
+    eventually(lambda: top.line_of("talker"))
     top.do("resize-window", "-x", "100", "-y", "30")
     top.press("d")
     eventually(lambda: "Stop shop/main?" in top.screen())

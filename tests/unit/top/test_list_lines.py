@@ -25,7 +25,7 @@ def test_services_are_below_their_stack_and_reasons_below_their_service() -> Non
         "▾ shop/main  ~/src/shop" + " " * 44 + "1 of 2 ready",
         " ↻ api          backoff                   3",
         "   └ exited (1)",
-        " ● web          ready       3000    3m         50.0%  ━━━───     2 MB  ━━━━━━",
+        " ● web          ready       3000    3m       50.0%  ━━━───     2 MB  ━━━━━━",
     ]
     assert [(line.item, line.is_head) for line in found] == [
         (("a", None), True),
