@@ -84,7 +84,14 @@ class View:
         self._out = NonblockingOutput(1, self._report_all_skipped)
         # If both are one terminal or one pipe, one thread keeps the order.
         self._err = self._out if _same_file(1, 2) else NonblockingOutput(2, lambda: None)
+        names = tuple(names)
         self._column = NameColumn(names, style.names, style.marks, is_short=self._out.terminal)
+        # Messages go to stderr, which may be a terminal where stdout is none.
+        self._heads = (
+            self._column
+            if self._out.terminal
+            else NameColumn(names, (), style.marks, is_short=True)
+        )
         self._colour = colour
         self._style = style
         self._open: Source | None = None
@@ -205,7 +212,7 @@ class View:
             text: The text, with a sign at its beginning in place of the bar.
             is_error: Whether to show it even if the view is quiet.
         """
-        self.say_styled((*self._column.head(name), *text), is_error=is_error)
+        self.say_styled((*self._heads.head(name), *text), is_error=is_error)
 
     def print(self, text: str) -> None:
         """Show whole lines on stderr, without a prefix, as `text_style.render` has made them."""
@@ -292,7 +299,7 @@ class View:
 
     def head_of(self, name: str) -> tuple[Span, ...]:
         """The name of an instance, as in the column of names."""
-        return self._column.head(name)
+        return self._heads.head(name)
 
     @property
     def marks(self) -> Marks | None:

@@ -73,6 +73,21 @@ def good_line(text: str, state: str, reason: str, marks: Marks) -> StateLine:
     return StateLine(marks.good, state, parts)
 
 
+def end_line(
+    text: str, status: int | None, marks: Marks, further: "Iterable[str]" = ()
+) -> StateLine:
+    """The line about an end that is no failure.
+
+    Args:
+        text: The text.
+        status: The exit status; None without one.
+        marks: The signs.
+        further: Remarks.
+    """
+    text = text.replace(f"exited with status {status}", f"exited ({status})", 1)
+    return StateLine(marks.info, "dim", (text, *remarks(further, marks)))
+
+
 def failure_line(
     reason: str, status: int | None, marks: Marks, further: "Iterable[str]" = ()
 ) -> StateLine:
@@ -149,6 +164,8 @@ def event_line(event: "Mapping[str, object]", name: str, marks: Marks) -> StateL
     if not text:
         return None
     match state:
+        case _ if text.startswith("listens on port "):
+            return StateLine(marks.warning, "warning", (text,))
         case "failed":
             return failure_line(reason, status, marks)
         case "backoff":
@@ -167,6 +184,8 @@ def event_line(event: "Mapping[str, object]", name: str, marks: Marks) -> StateL
             return StateLine(marks.bad, state, (Span(state, state), f": {blocker}"))
         case "unhealthy":
             return StateLine(marks.warning, state, emphasised(text, state))
+        case "exited":
+            return end_line(text, status, marks)
         case _:
             return StateLine(marks.info, "dim", (text,))
 

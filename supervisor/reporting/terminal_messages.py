@@ -12,6 +12,7 @@ from portweave.supervisor.diagnosis.cause import Cause
 from portweave.supervisor.reporting.state_lines import (
     StateLine,
     emphasised,
+    end_line,
     failure_line,
     good_line,
     remarks,
@@ -80,8 +81,10 @@ def state_line(
             # Why the other one is so, its own line has told.
             blocker = after.reason.partition(": ")[0]
             return StateLine(marks.bad, state, (Span(state, state), f": {blocker}"))
+        case _, Phase.EXITED:
+            return end_line(text, after.exit_status, marks, _blocking(blocks))
         case _:
-            return StateLine(marks.info, "dim", (text, *remarks(_blocking(blocks), marks)))
+            return StateLine(marks.info, "dim", (text,))
 
 
 def _blocking(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,7 +1,10 @@
 """What portweave itself says on a terminal while a stack runs."""
 
+import os
+import pty
 import re
 import signal
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,3 +98,25 @@ def test_a_service_has_the_same_colour_in_up_and_in_logs(
     assert api in one.seen
     done = cli("logs", cwd=project, env={**environment, "FORCE_COLOR": "1"})
     assert api.decode() in done.stdout
+
+
+def test_a_pipe_behind_up_gets_whole_names_and_the_terminal_short_ones(
+    project: Path, cli: "Cli"
+) -> None:
+    (project / "Procfile").write_text("long-service-name-1: echo one\n")
+    master, slave = pty.openpty()
+    done = subprocess.run(
+        [*cli.argv, "up"],
+        cwd=project,
+        env=cli.env({"TERM": "xterm", "FORCE_COLOR": None}),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=slave,
+        check=False,
+    )
+    os.close(slave)
+    seen = SGR.sub("", os.read(master, 65_536).decode())
+    os.close(master)
+    assert done.returncode == 0
+    assert done.stdout == b"long-service-name-1 | one\n"
+    assert "long-ser…-name-1 ▸ exited (0)" in seen

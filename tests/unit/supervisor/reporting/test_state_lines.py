@@ -75,6 +75,10 @@ EVENTS: dict[str, tuple[dict[str, object], str]] = {
         },
         "! ready (1.5 s, given 3000, listens on 4000)",
     ),
+    "listens on another port": (
+        {"state": "starting", "text": "web listens on port 4000, not on its own, 3000"},
+        "! listens on port 4000, not on its own, 3000",
+    ),
     "ready without a listener": (
         {"state": "ready", "text": "web ready (1.5 s, no listener)", "reason": "no listener"},
         "! ready (1.5 s, no listener)",
@@ -121,6 +125,10 @@ EVENTS: dict[str, tuple[dict[str, object], str]] = {
             "reason": "db is failed: no",
         },
         "✗ blocked: db is failed",
+    ),
+    "exited": (
+        {"state": "exited", "text": "web exited with status 0", "exitCode": 0},
+        "▸ exited (0)",
     ),
     "unhealthy": ({"state": "unhealthy", "text": "web is unhealthy: 503"}, "! unhealthy: 503"),
     "stopped": ({"state": "stopped", "text": "web stopped"}, "▸ stopped"),

@@ -71,7 +71,7 @@ CHANGES: dict[str, tuple[Life, Life, str]] = {
         "✗ exited (1): KeyError 'x', app.py:4 · restart 3 in 1 s",
     ),
     "completed": (RUN, replace(RUN, phase=Phase.COMPLETED), "✓ completed (2.5 s)"),
-    "ended": (RUN, replace(RUN, phase=Phase.EXITED, exit_status=0), "▸ exited with status 0"),
+    "ended": (RUN, replace(RUN, phase=Phase.EXITED, exit_status=0), "▸ exited (0)"),
     "failed": (
         RUN,
         Life(Phase.FAILED, exit_status=1, reason=f"{CRASH}; gave up after 3 restarts"),
