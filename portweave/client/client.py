@@ -67,6 +67,8 @@ _PASSES = {
     ECONNREFUSED: "nothing listens on its control socket yet; it is starting, or ending",
     ECONNRESET: "it is ending",
 }
+# How long after its time limit the answer to a wait may come: its last verdict takes two seconds.
+ANSWER_S = 3.0
 # What a command waits for while a process cleans up after a stack that was killed.
 LAST_RUN = "what is left of the last run is being ended"
 _BUSY = "it is busy: too many clients wait for it"

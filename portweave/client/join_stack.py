@@ -5,6 +5,7 @@ import sys
 import time
 
 from portweave.client.client import (
+    ANSWER_S,
     LAST_RUN,
     PATIENCE_S,
     Client,
@@ -146,6 +147,8 @@ def await_ready(
     except KeyboardInterrupt:
         say("the stack goes on starting; portweave down stops it")
         raise
+    except StackUnreachableError as error:
+        raise timed_out(error, "ready", began_s, timeout_s) from None
     for warning in warnings if is_list(warnings) else ():
         say(str(warning))
     took_s = time.monotonic() - began_s
@@ -243,8 +246,10 @@ def _reached(folder: str, key: str, timeout_s: float) -> Client:
 
     Raises:
         StackEndedError: The stack has ended.
-        StackUnreachableError: The stack does not answer in time.
+        StackUnreachableError: The stack does not answer.
+        WaitTimeoutError: It does not answer in time.
     """
+    began_s = time.monotonic()
     try:
         record = record_of(folder, key, timeout_s)
         if record is None:
@@ -253,6 +258,8 @@ def _reached(folder: str, key: str, timeout_s: float) -> Client:
     except StackGoneError as error:
         _await_end(folder, key, timeout_s, error)
         raise StackEndedError from None
+    except StackUnreachableError as error:
+        raise timed_out(error, "ready", began_s, timeout_s) from None
 
 
 def _await_end(folder: str, key: str, timeout_s: float, error: PortweaveError) -> None:
@@ -443,16 +450,20 @@ def _await(
     fail_fast: bool,
 ) -> "list[dict[str, object]]":
     client.send("/supervisor/events")
-    answer = client.call(
-        "/supervisor/wait",
-        list(names),
-        "ready",
-        timeout_s + _VERDICT_S,
-        not fail_fast,
-        each=progress.take,
-        patience_s=timeout_s + PATIENCE_S,
-        watched=(list(names), "ready"),
-    )
+    began_s = time.monotonic()
+    try:
+        answer = client.call(
+            "/supervisor/wait",
+            list(names),
+            "ready",
+            timeout_s + _VERDICT_S,
+            not fail_fast,
+            each=progress.take,
+            patience_s=timeout_s + ANSWER_S,
+            watched=(list(names), "ready"),
+        )
+    except StackUnreachableError as error:
+        raise timed_out(error, "ready", began_s, timeout_s) from None
     rows = _rows_of(answer)
     progress.report_rest(rows)
     try:
@@ -492,6 +503,22 @@ def await_names(client: Client) -> None:
     warnings = found.get("warnings") if is_object(found) else None
     for text in warnings if is_list(warnings) else ():
         say(str(text))
+
+
+def timed_out(
+    error: StackUnreachableError, goal: str, began_s: float, timeout_s: float
+) -> PortweaveError:
+    """Return the error of a wait for a stack that did not answer: once the time is up, a timeout.
+
+    Args:
+        error: Why the stack did not answer.
+        goal: `ready` or `exit`.
+        began_s: When the wait began, on the monotonic clock.
+        timeout_s: Its time limit.
+    """
+    if error.code != StackUnreachableError.code or time.monotonic() - began_s < timeout_s:
+        return error
+    return WaitTimeoutError(goal, [error.message], timeout_s, hints=error.hints)
 
 
 def check(rows: "Sequence[Mapping[str, object]]", goal: str, timeout_s: float) -> None:

@@ -1,6 +1,7 @@
 """`portweave wait`: wait until services are ready, or have ended."""
 
 import os
+import time
 
 from portweave.arguments.args import (
     Args,
@@ -9,10 +10,11 @@ from portweave.arguments.args import (
 )
 from portweave.cli.option_values import seconds_of
 from portweave.client.client import (
+    ANSWER_S,
     PATIENCE_S,
     ask,
 )
-from portweave.client.join_stack import check
+from portweave.client.join_stack import check, timed_out
 from portweave.client.verb_queries import (
     STACK,
     instance_of,
@@ -22,7 +24,7 @@ from portweave.client.verb_queries import (
 )
 from portweave.client.waiting import waiting
 from portweave.encoding.json_text import pretty
-from portweave.errors import UsageError
+from portweave.errors import StackUnreachableError, UsageError
 
 OPTIONS = (
     STACK,
@@ -72,20 +74,25 @@ def await_goal(args: Args, names: object, goal: str, timeout_s: float) -> None:
 
     Raises:
         NotReadyError: A service cannot reach the goal.
+        StackUnreachableError: The supervisor does not answer.
         WaitTimeoutError: A service has not reached the goal in time.
     """
-    with waiting(args):
-        answer = ask(
-            args,
-            os.environ,
-            "/supervisor/wait",
-            names,
-            goal,
-            timeout_s,
-            patience_s=timeout_s + PATIENCE_S,
-            reach_s=PATIENCE_S if args.text("timeout") is None else timeout_s,
-            watched=(names, goal),
-        )
+    began_s = time.monotonic()
+    try:
+        with waiting(args):
+            answer = ask(
+                args,
+                os.environ,
+                "/supervisor/wait",
+                names,
+                goal,
+                timeout_s,
+                patience_s=timeout_s + ANSWER_S,
+                reach_s=PATIENCE_S if args.text("timeout") is None else timeout_s,
+                watched=(names, goal),
+            )
+    except StackUnreachableError as error:
+        raise timed_out(error, goal, began_s, timeout_s) from None
     rows = rows_of(answer)
     check(rows, goal, timeout_s)
     if args.flag("json"):

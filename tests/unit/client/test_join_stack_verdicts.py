@@ -1,11 +1,18 @@
 """What a wait tells that did not come to its end."""
 
+import time
 from typing import Any
 
 import pytest
 
-from portweave.client.join_stack import check
-from portweave.errors import NotReadyError, WaitTimeoutError
+from portweave.client.join_stack import check, timed_out
+from portweave.errors import (
+    NotReadyError,
+    PortweaveError,
+    StackGoneError,
+    StackUnreachableError,
+    WaitTimeoutError,
+)
 
 
 def row(name: str, verdict: str, kind: str = "none", hint: str = "", crashes: int = 0) -> Any:
@@ -72,3 +79,21 @@ def test_after_a_failure_no_hint_advises_to_wait_for_a_crash_loop() -> None:
         "set SECRET",
         "portweave wait slow waits for what goes on starting",
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "waited_s", "kind"),
+    [
+        (StackUnreachableError("main", 1, "it is busy"), 2.0, WaitTimeoutError),
+        # There was time left: it is another kind of trouble.
+        (StackUnreachableError("main", 1, "it is busy"), 0.0, StackUnreachableError),
+        (StackGoneError("main", 1), 2.0, StackGoneError),
+    ],
+)
+def test_a_stack_that_does_not_answer_in_time_is_a_timeout(
+    error: StackUnreachableError, waited_s: float, kind: type[PortweaveError]
+) -> None:
+    found = timed_out(error, "ready", time.monotonic() - waited_s, 1.0)
+    assert type(found) is kind
+    assert error.message in found.message
+    assert found.hints == error.hints
