@@ -68,8 +68,8 @@ _WORKTREE_FILES = {
 }
 _NOTHING = re.compile(r"(?!)")
 _PROXY_FILE = re.compile(
-    r"(proxy\.(pid|port|owner|tls|lock|log)|routes\.(json(\.copy|\.damaged-\d+)?|flock|owners)|ca\.lock)"
-    r"(\.tmp\..+)?"
+    r"(proxy\.(pid|port|owner|tls|any-user|lock|turn|log)"
+    r"|routes\.(json(\.copy|\.damaged-\d+)?|flock|owners)|ca\.lock)(\.tmp\..+)?"
 )
 _AUTHORITY_FILE = re.compile(r"ca(-key|-bundle)?\.pem(\.tmp\..+)?")
 

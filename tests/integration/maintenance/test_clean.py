@@ -344,3 +344,14 @@ def test_a_process_that_waits_for_a_dropped_lock_takes_the_new_one(
     with StackLock(str(tmp_path), "main-0"):
         assert is_held(str(tmp_path), "main-0")
     assert first_is_removed
+
+
+def test_every_file_of_a_proxy_is_known(folder: Path, home: Path, cli: "Cli") -> None:
+    proxy = home / "state/portweave/proxy"
+    proxy.mkdir(mode=0o700, parents=True)
+    for name in ("pid", "port", "owner", "tls", "any-user", "lock", "turn", "log"):
+        (proxy / f"proxy.{name}").touch()
+    done = cli("clean", "--all", "--yes", "--json", cwd=folder)
+    kept = [one["path"] for one in json.loads(done.stdout)["kept"]]
+    assert not [path for path in kept if path.startswith(str(proxy))]
+    assert not proxy.exists()
