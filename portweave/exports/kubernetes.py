@@ -34,6 +34,12 @@ FORM = "kubernetes"
 _LONGEST = 63
 _WAITER = "busybox:1.36"
 Manifest = dict[str, object]
+_MANAGED = {"app.kubernetes.io/managed-by": "portweave"}
+# The name of a service has no dot.
+_SHARED_FILE = "variables.configmap.yaml"
+_MANY_ENTRIES = 500
+# What a ConfigMap accepts as a key, as far as it is also the name of a variable.
+_KEY = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 
 
 def export(stack: Stack) -> Exported:
@@ -45,29 +51,65 @@ def export(stack: Stack) -> Exported:
     # Each pod has its own address, so all may use the same port.
     units = {unit.service: unit for unit in stack.units if unit.number == 1}
     labels = labels_of(units, label_of, _LONGEST)
+    shared = _shared_variables(list(units.values()))
     notes = [*stack.notes, *_secret_notes(stack), *export_line_notes(stack.units, "kubectl")]
     files: list[tuple[str, str]] = []
+    if shared:
+        text = as_yaml([_config_map(shared, stack)], starts="---\n")
+        files.append((_SHARED_FILE, header(FORM, ()) + text))
     for service, unit in units.items():
         own = list(_notes(unit, stack, units))
-        text = as_yaml(_manifests(unit, stack, labels, units), starts="---\n")
+        text = as_yaml(_manifests(unit, stack, labels, units, shared), starts="---\n")
         files.append((f"{labels[service]}.yaml", header(FORM, own) + text))
         notes += own
     return Exported(tuple(files), merged_notes(notes))
 
 
-def _manifests(
-    unit: Unit, stack: Stack, labels: Mapping[str, str], units: Mapping[str, Unit]
-) -> Iterator[Manifest]:
-    name = labels[unit.service]
-    common = {
-        "app.kubernetes.io/name": name,
+def _shared_variables(units: list[Unit]) -> Mapping[str, str]:
+    """Return the variables to write once for all services; none for a small stack.
+
+    Each service refers to the ports of all others: 1000 services would need a million entries. In a
+    small stack, each file can be applied alone.
+    """
+    first, *others = [unit.kept_defaults() for unit in units] or [{}]
+    if len(first) * len(units) < _MANY_ENTRIES:
+        return {}
+    common = {name: text for name, text in first.items() if _KEY.fullmatch(name)}
+    for variables in others:
+        if not common.items() <= variables.items():
+            common = {n: text for n, text in common.items() if variables.get(n) == text}
+    return common
+
+
+def _config_map(shared: Mapping[str, str], stack: Stack) -> Manifest:
+    metadata = {"name": _config_name(stack), "labels": _labels_of_stack(stack) | _MANAGED}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(shared)}
+
+
+def _config_name(stack: Stack) -> str:
+    return f"{_secret(compose_name(stack.project, stack.namespace))}-variables"
+
+
+def _labels_of_stack(stack: Stack) -> dict[str, str]:
+    return {
         "app.kubernetes.io/part-of": label_of(stack.project)[:_LONGEST].rstrip("-"),
         "app.kubernetes.io/instance": label_of(stack.namespace)[:_LONGEST].rstrip("-"),
     }
-    metadata = {"name": name, "labels": {**common, "app.kubernetes.io/managed-by": "portweave"}}
+
+
+def _manifests(
+    unit: Unit,
+    stack: Stack,
+    labels: Mapping[str, str],
+    units: Mapping[str, Unit],
+    shared: Mapping[str, str],
+) -> Iterator[Manifest]:
+    name = labels[unit.service]
+    common = {"app.kubernetes.io/name": name, **_labels_of_stack(stack)}
+    metadata = {"name": name, "labels": common | _MANAGED}
     pod: Manifest = {
         "metadata": {"labels": common},
-        "spec": _pod(unit, stack, name, labels, units),
+        "spec": _pod(unit, stack, name, labels, units, shared),
     }
     if unit.oneshot:
         limit = unit.restart.limit
@@ -94,7 +136,12 @@ def _manifests(
 
 
 def _pod(
-    unit: Unit, stack: Stack, name: str, labels: Mapping[str, str], units: Mapping[str, Unit]
+    unit: Unit,
+    stack: Stack,
+    name: str,
+    labels: Mapping[str, str],
+    units: Mapping[str, Unit],
+    shared: Mapping[str, str],
 ) -> Manifest:
     container: Manifest = {
         "name": name,
@@ -102,7 +149,9 @@ def _pod(
         "args": [_escaped(word) for word in unit.argv],
     }
     env: list[Manifest] = [
-        {"name": key, "value": _escaped(text)} for key, text in unit.variables().items()
+        {"name": key, "value": _escaped(text)}
+        for key, text in unit.variables().items()
+        if key not in shared or key in unit.settled
     ]
     secret = compose_name(stack.project, stack.namespace)
     for key in unit.passed:
@@ -110,11 +159,14 @@ def _pod(
         env.append({"name": key, "valueFrom": {"secretKeyRef": chosen}})
     if env:
         container["env"] = env
-    if unit.files:
-        container["envFrom"] = [
-            {"secretRef": {"name": _secret_of(file, stack), "optional": not file.required}}
-            for file in unit.files
-        ]
+    # Of two sources of a variable the later one wins, and `env` wins over both.
+    sources: list[Manifest] = [{"configMapRef": {"name": _config_name(stack)}}] if shared else []
+    sources += [
+        {"secretRef": {"name": _secret_of(file, stack), "optional": not file.required}}
+        for file in unit.files
+    ]
+    if sources:
+        container["envFrom"] = sources
     if unit.port is not None:
         container["ports"] = [{"name": "main", "containerPort": unit.port}]
     if unit.tty:

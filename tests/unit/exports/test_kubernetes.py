@@ -178,3 +178,43 @@ def test_names_are_host_labels() -> None:
 def test_nothing_is_an_alias() -> None:
     [(_, text)] = export(stack(unit())).files
     assert "&id" not in text
+
+
+PORTS = {f"S{n}_PORT": str(30000 + n) for n in range(40)}
+
+
+def variables_of(found: dict[tuple[str, str], Any], name: str) -> dict[str, str]:
+    """The variables of a container, as Kubernetes resolves them: later ones win."""
+    [main] = found["Deployment", name]["spec"]["template"]["spec"]["containers"]
+    resolved: dict[str, str] = {}
+    for source in main.get("envFrom", []):
+        if "configMapRef" in source:
+            resolved |= found["ConfigMap", source["configMapRef"]["name"]]["data"]
+    return resolved | {one["name"]: one["value"] for one in main["env"]}
+
+
+def test_a_large_stack_writes_shared_variables_once() -> None:
+    own = {"LEVEL": "$(date)", "dotted.name": "1"}
+    units = [unit(f"s{n}", defaults=PORTS | own, settled={"PORT": f"{n}"}) for n in range(39)]
+    # It does not share this one.
+    units.append(unit("s39", defaults=PORTS | own | {"S0_PORT": "1"}, settled={"LEVEL": "2"}))
+    found = manifests(*units)
+    for one in units:
+        assert variables_of(found, one.name) == one.variables() | {"dotted.name": "1"}
+    text = "".join(text for _, text in export(stack(*units)).files)
+    assert text.count("S7_PORT") == 1
+    assert text.count("S0_PORT") == 40
+
+
+def test_files_of_variables_win_over_the_shared_ones() -> None:
+    units = [unit(f"s{n}", defaults=PORTS, files=(ENV_FILE,)) for n in range(20)]
+    [main] = manifests(*units)["Deployment", "s3"]["spec"]["template"]["spec"]["containers"]
+    assert main["envFrom"] == [
+        {"configMapRef": {"name": "shop-main-variables"}},
+        {"secretRef": {"name": "shop-main-env", "optional": True}},
+    ]
+
+
+def test_each_file_of_a_small_stack_can_be_applied_alone() -> None:
+    assert ("ConfigMap", "shop-main-variables") not in manifests(unit("a"), unit("b"))
+    assert export(stack()).files == ()
