@@ -172,7 +172,8 @@ class StackStart:
         """
         detached = self._options.detached
         socket = socket_path(self._environ, self.folder, self.key)
-        warnings = foreign_folder_warnings(self._environ, socket)
+        logs = logs_dir(self._plan.root, self._plan.namespace)
+        warnings = [*foreign_folder_warnings(self._environ, socket), *_log_warnings(logs)]
         plan = self._plan = replace(self._plan, warnings=(*self._plan.warnings, *warnings))
         lock.write(
             new_record(
@@ -198,7 +199,7 @@ class StackStart:
             banner="" if is_silent else self.banner(),
             tag=self.tag,
             journal=lock.journal,
-            logs=logs_dir(plan.root, plan.namespace),
+            logs=logs,
             guardian=guardian,
             terminal_policy=self._terminal_policy(),
             socket=socket,
@@ -390,3 +391,10 @@ def _refuse_moved(request: "StackRequest") -> None:
     if moved := moved_here(stacks_dir(request.environ), start, request.environ):
         stack, now = moved
         raise StackMovedError(stack.namespace, stack.root, now)
+
+
+def _log_warnings(logs: str) -> list[str]:
+    """A warning if something else lies where the folder of the logs belongs."""
+    if os.path.isdir(logs) or not os.path.lexists(logs):
+        return []
+    return [f"warning: no logs are kept: {logs} is not a folder; remove it"]

@@ -176,6 +176,8 @@ def run(args: Args) -> int:
             root = here.rpartition("/.portweave/")[0]
             if here and not os.path.isdir(root):
                 text = f"the folder {root} was moved or removed; its logs were in it"
+            elif here and os.path.lexists(here) and not os.path.isdir(here):
+                text = f"no logs are kept: {here} is not a folder; remove it"
             print(f"[portweave] {text}", file=sys.stderr)
         new = [source for source in sources if not source.is_older]
         if (sources or are_left_out) and not new:

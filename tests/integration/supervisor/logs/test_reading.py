@@ -14,11 +14,13 @@ from portweave.supervisor.logs.writer import LogFolder
 
 if TYPE_CHECKING:
     from tests.support.commands import Cli
+    from tests.support.detached_stacks import Detached
     from tests.support.running_stacks import StartUp
 from tests.support.log_files import (
     logs_of,
     write_services,
 )
+from tests.support.stacks import IDLE, write
 
 
 def test_logs_are_there_after_the_stack_has_ended_from_any_folder(
@@ -275,3 +277,16 @@ def test_a_summary_has_a_cursor_for_what_comes_later(
     assert len(small) <= 201
     data = json.loads(cli("logs", "--brief", "--json", "web", cwd=project).stdout)
     assert (data["schemaVersion"], data["lines"], data["seen"]) == (1, ["web | other"], {"web": 1})
+
+
+def test_a_file_in_place_of_the_folder_of_logs_is_told(
+    detached: "Detached", project: Path, cli: "Cli"
+) -> None:
+    write(project, f"services: {{web: {IDLE}}}\n")
+    (project / ".portweave").mkdir()
+    logs = project / ".portweave/logs"
+    logs.touch()
+    words = f"no logs are kept: {logs} is not a folder; remove it"
+    assert f"warning: {words}" in detached.up()
+    assert words in cli("logs", cwd=project).stderr
+    detached.down()
