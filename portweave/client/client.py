@@ -70,7 +70,7 @@ _PASSES = {
 # How long after its time limit the answer to a wait may come: its last verdict takes two seconds.
 ANSWER_S = 3.0
 # What a command waits for while a process cleans up after a stack that was killed.
-LAST_RUN = "what is left of the last run is being ended"
+LAST_RUN = "the end of what the last run has left"
 _BUSY = "it is busy: too many clients wait for it"
 _SILENT = "it is busy: it has said nothing for {:g} s"
 
@@ -121,7 +121,7 @@ class Client:
                 raise errors.StackGoneError(self.record.namespace, self.record.pid)
             if time.monotonic() >= until_s:
                 raise self._silent(why)
-            still_waiting.still(why)
+            still_waiting.still(f"the supervisor ({why})")
             time.sleep(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 

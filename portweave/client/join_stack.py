@@ -100,7 +100,7 @@ def record_of(folder: str, key: str, patience_s: float) -> StackRecord | None:
             return None
         if time.monotonic() >= until_s:
             pid = record.pid if record is not None else 0
-            raise StackUnreachableError(key, pid, LAST_RUN)
+            raise StackUnreachableError(key, pid, "what is left of the last run is being ended")
         still(LAST_RUN)
         time.sleep(_PAUSE_S)
 
@@ -270,7 +270,7 @@ def _await_end(folder: str, key: str, timeout_s: float, error: PortweaveError) -
     while is_held(folder, key):
         if time.monotonic() >= until_s:
             raise error
-        still("it is being stopped")
+        still("the end of the stack, which is being stopped")
         time.sleep(_PAUSE_S)
 
 

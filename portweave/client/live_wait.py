@@ -107,9 +107,9 @@ class LiveWait:
             self._take(Changed())
         self._take(Ticked())
 
-    def explain(self, why: str) -> None:
-        """Show why the command waits, in place of what the supervisor said before."""
-        self._show(Waiting(self._verb, (Waited(self._about, why),)))
+    def name(self, what: str) -> None:
+        """Show what the command waits for, in place of what the supervisor said before."""
+        self._show(Waiting(self._verb, (Waited(what or self._about),)))
 
     def take(self, item: object) -> None:
         """Show what an item of the supervisor says is waited for; it may be nothing."""

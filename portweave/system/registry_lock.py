@@ -19,7 +19,6 @@ import time
 
 from portweave import errors
 from portweave.errors import PortweaveError
-from portweave.system import still_waiting
 from portweave.system.files import (
     lock_descriptor,
     read_all,
@@ -42,8 +41,8 @@ _ATTEMPTS = 100
 _PATIENCE_S = 30.0
 # After this time npm portweave removes the folder of any process.
 _STALE_S = 30.0
-# What a command tells that waits for long.
-_WHY = "another process has locked the ports"
+# What a command says that waits for long.
+_WAITED = "a lock that another process holds"
 _MODE = 0o1700
 _STICKY = 0o1000
 
@@ -140,7 +139,10 @@ class FolderLock:
     def _make_folder(self) -> None:
         for attempt in range(self._attempts):
             if attempt:
-                still_waiting.still(_WHY)
+                # Nearly always the lock is free.
+                from portweave.system import still_waiting
+
+                still_waiting.still(_WAITED)
                 time.sleep(_PAUSE_S)
             while True:
                 try:
@@ -313,10 +315,12 @@ class _Wait:
 
     def until(self, timeout_s: float) -> bool:
         try:
+            from portweave.system import still_waiting
+
             until_s = time.monotonic() + timeout_s
             left_s = timeout_s
             while left_s > 0 and not self._over.acquire(
-                timeout=still_waiting.pause_s(_WHY, left_s)
+                timeout=still_waiting.pause_s(_WAITED, left_s)
             ):
                 left_s = until_s - time.monotonic()
         finally:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
             """Draw the line, if its time has come."""
             ...
 
-        def explain(self, why: str) -> None:
-            """Show why the command waits, until an item tells more."""
+        def name(self, what: str) -> None:
+            """Show what the command waits for, until an item tells more; empty where unknown."""
             ...
 
         def take(self, item: object) -> None:
@@ -66,7 +66,7 @@ class Wait:
         self._make = make
         self._line: Line | None = None
         self._began_s = 0.0
-        self._why = ""
+        self._what = ""
         self._item: object = None
         self._when_long: Callable[[], object] | None = None
 
@@ -74,7 +74,7 @@ class Wait:
         global _current
         if self._make is not None:
             self._began_s = time.monotonic()
-            self._why, self._item = "", None
+            self._what, self._item = "", None
             _current = self
         return self
 
@@ -91,13 +91,13 @@ class Wait:
         if self._line is not None:
             self._ask()
 
-    def tick(self, why: str = "") -> None:
+    def tick(self, what: str = "") -> None:
         """Show the line, if its time has come.
 
         Args:
-            why: Why the command waits; empty for what was known before.
+            what: For what the command waits; empty for what was known before.
         """
-        self._why = why or self._why
+        self._what = what or self._what
         if self._line is None:
             if self._make is None or time.monotonic() < self._began_s + FIRST_S:
                 return
@@ -105,10 +105,10 @@ class Wait:
             if self._item is not None:
                 self._line.take(self._item)
             else:
-                self._line.explain(self._why)
+                self._line.name(self._what)
             self._ask()
-        elif why:
-            self._line.explain(why)
+        elif what:
+            self._line.name(what)
         self._line.tick()
 
     def take(self, item: object) -> None:
@@ -161,24 +161,24 @@ def current() -> Wait | None:
     return _current
 
 
-def still(why: str) -> None:
+def still(what: str) -> None:
     """Note in a loop that the command still waits.
 
     Args:
-        why: For what.
+        what: For what, such as `the guardian`.
     """
     if _current is not None:
-        _current.tick(why)
+        _current.tick(what)
 
 
-def pause_s(why: str, longest_s: float) -> float:
+def pause_s(what: str, longest_s: float) -> float:
     """Note that the command still waits, and return how long to sleep before the next note.
 
     Args:
-        why: For what.
+        what: For what, such as `the guardian`.
         longest_s: The longest time to sleep.
     """
     if _current is None:
         return longest_s
-    _current.tick(why)
+    _current.tick(what)
     return min(longest_s, _current.pause_s())

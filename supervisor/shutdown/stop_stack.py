@@ -55,5 +55,5 @@ def end_stack(folder: str, record: StackRecord, timeout_s: float) -> None:
     while key in stack_keys(folder, held=True):
         if time.monotonic() >= deadline_s:
             raise refusal(late)
-        still("it is asked by a signal")
+        still("the stack, which got a signal")
         time.sleep(_PAUSE_S)

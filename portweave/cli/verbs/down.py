@@ -230,5 +230,5 @@ def _await_end(folder: str, record: "StackRecord", patience_s: float) -> None:
             if asleep:
                 raise StackStandsStillError(record.namespace, asleep)
             raise StackUnreachableError(record.namespace, record.pid, "its guardian has not ended")
-        still("its guardian has not ended")
+        still("the guardian")
         time.sleep(_PAUSE_S)
