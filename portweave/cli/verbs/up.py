@@ -100,6 +100,9 @@ no proxy, and the URL is http://127.0.0.1:PORT. With PORTWEAVE_TLS=1 the proxy s
 URLs begin with https. Services find its CA in NODE_EXTRA_CA_CERTS, SSL_CERT_FILE, CURL_CA_BUNDLE,
 REQUESTS_CA_BUNDLE and AWS_CA_BUNDLE.
 
+While up waits, the last line of the terminal shows for what. With --quiet, up
+shows the output of services, and of its own messages only errors.
+
 Exit status: 0 if all services ended well, 1 if a service failed for good, 130 after Ctrl-C, 143
 after SIGTERM; with --exit-code-from the exit status of that service.
 """
