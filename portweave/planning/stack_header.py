@@ -3,7 +3,7 @@
 from portweave.encoding.marks import Marks
 from portweave.encoding.name_colours import colours_of
 from portweave.encoding.short_names import short_names
-from portweave.encoding.text_style import PREFIX, Span
+from portweave.encoding.text_style import PREFIX, Span, message
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def header(
         label = Span(f"{names[one.name]:<{width}}", "name", by_service.get(one.service, ""))
         has_room = len(one.url or "") <= fits
         lines.append(("  ", label, *_where(one, url_width, marks, has_room=has_room)))
-    lines += [(Span("warning:", "warning"), f" {text}") for text in plan.warnings]
+    lines += [tuple(message(text)) for text in plan.warnings]
     lines += [(Span(f"not started: {name} ({why})", "dim"),) for name, why in plan.left_out]
     return lines
 

@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from portweave.encoding.text_style import Span
+from portweave.encoding.text_style import PREFIX, Span, message
 from portweave.supervisor.diagnosis.cause import (
     Cause,
     as_json,
@@ -159,7 +159,9 @@ class Reporter:
         for name, life in self._engine.fleet.lives.items():
             pid = f" pid {life.pid}" if life.pid is not None else ""
             reason = f" ({life.reason})" if life.reason else ""
-            self._view.say(f"{name}: {life.phase}{pid}, {life.restarts} restarts{reason}")
+            rest = f"{pid}, {life.restarts} restarts{reason}"
+            state = Span(str(life.phase), str(life.phase))
+            self._view.say_styled((*message(f"{PREFIX} {name}: "), state, rest))
 
     def _write(self, event: Mapping[str, object]) -> None:
         if self._events is not None:

@@ -138,14 +138,13 @@ def start_lines(
         (phase, [name for name, life in fleet.lives.items() if life.phase is phase])
         for phase in (Phase.FAILED, Phase.BLOCKED, Phase.UNHEALTHY)
     ]
-    counts = ", ".join(f"{len(names)} {phase}" for phase, names in wrong if names)
+    counts = [Span(f"{len(names)} {phase}", str(phase)) for phase, names in wrong if names]
     if counts:
         first = next(names[0] for _, names in wrong if names)
-        told = (
-            f"not all ready after {took_s:.1f} s: {counts}",
-            *remarks((f"portweave why {first}",), marks),
-        )
-        return [(*prefix, *told)]
+        told: list[str | Span] = [*prefix, f"not all ready after {took_s:.1f} s: "]
+        for count in counts:
+            told += (count, ", ")
+        return [(*told[:-1], *remarks((f"portweave why {first}",), marks))]
     done = all(life.phase in DONE for life in fleet.lives.values())
     lines = [(*prefix, Span(f"all {'done' if done else 'ready'} in {took_s:.1f} s", "good"))]
     if done:

@@ -66,8 +66,11 @@ def test_a_line_that_does_not_fit_leaves_out_the_port() -> None:
 
 
 def test_warnings_and_services_that_do_not_start_come_last() -> None:
-    some = plan(DB, warnings=("port 5432 is in use",), left_out=(("job", "profile tools"),))
-    assert shown(some)[2:] == ["warning: port 5432 is in use", "not started: job (profile tools)"]
+    notes = ("warning: port 5432 is in use", "the offset is left aside")
+    some = plan(DB, warnings=notes, left_out=(("job", "profile tools"),))
+    assert shown(some)[2:] == [*notes, "not started: job (profile tools)"]
+    warning = header(some, (), UNICODE, 80, reused=False)[2]
+    assert Span("warning:", "warning") in warning
 
 
 def test_names_have_the_colours_of_the_definitions() -> None:
