@@ -50,7 +50,7 @@ def read(text: str, path: str, names: "AbstractSet[str]") -> dict[str, str]:
                 path,
                 number,
                 _words(line),
-                hint="NAME=value, or # and a comment",
+                hint="write NAME=value, or # and a comment",
                 column=lines[number - 1].index(line) + 1,
             )
         name, value = assignment

@@ -102,6 +102,7 @@ def _first_word(text: str, number: int) -> str:
 def _example(text: str, number: int) -> str:
     """A hint for a line that lacks nothing but the colon after its name."""
     name, _, command = text.split("\n", number)[number - 1].strip(" \t\r").partition(" ")
+    command = command.strip().removeprefix("=")
     if not command.strip() or ":" in name + command or not NAME.issuperset(name):
         return ""
     return f"did you mean {name}: {command.strip()}?"

@@ -56,6 +56,8 @@ def sentence(keys: Keys, message: str, noted: Keys) -> str:
     if message.startswith("duplicate identifier "):
         name, place = message.split('"')[1], message.rpartition(" at ")[2]
         return f"the variable {name} is there twice: {thing(tuple(place.split('.')))} has it too"
+    if message.startswith("a command is given on line "):
+        return f"{thing(keys)} is given {message.removeprefix('a command is given ')}"
     if message.startswith("dependency cycle: "):
         return f"services depend on each other: {message.partition(': ')[2]}"
     message = message.replace("an integer in [1, 100]", "a whole number from 1 to 100")

@@ -162,7 +162,8 @@ def _depends_on(value: Value, keys: Keys, issues: Issues, draft: Draft) -> None:
             else:
                 _refuse_condition(condition, (*keys, name), issues)
     else:
-        issues.add(keys, wrong_type("array or object", value))
+        hint = f"did you mean [{value}]?" if isinstance(value, str) else ""
+        issues.add(keys, wrong_type("array or object", value), hint)
     draft.service.depends_on = tuple(found.values())
 
 

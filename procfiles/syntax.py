@@ -46,6 +46,10 @@ def json_problem(text: str, position: int, what: str) -> tuple[str, int, str]:
         return "a text goes on in the next line", position, "close its quote, or write \\n"
     if "Unterminated string" in what:
         return "the quote of this text is not closed", position, 'end it with "'
+    word = text[position : position + 5]
+    for wrong, right in (("True", "true"), ("False", "false"), ("None", "null")):
+        if word.startswith(wrong):
+            return f"{wrong} is no value of JSON", position, f"did you mean {right}?"
     if "Expecting value" in what and here.isalpha():
         return "a text without double quotes", position, 'write "text"'
     if "Expecting value" in what:
@@ -105,6 +109,14 @@ def _misplaced_colon(lines: list[str], place: tuple[int, int]) -> tuple[str, tup
     line = lines[place[0] - 1] if place[0] <= len(lines) else ""
     if ": " in line[: place[1] - 1]:
         key, _, value = line.strip().partition(": ")
+        inner = value.partition(": ")[0]
+        if inner and " " not in inner:
+            at = (place[0], line.index(value) + 1)
+            return (
+                f"two keys on one line: {key} and {inner}",
+                at,
+                f"write {inner}: on a line of its own, indented",
+            )
         quoted = value.replace("\\", "\\\\").replace('"', '\\"')
         return "a colon and a blank inside a text", place, f'put it in quotes: {key}: "{quoted}"'
     above = place[0] - 1

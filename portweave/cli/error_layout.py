@@ -19,25 +19,31 @@ if TYPE_CHECKING:
 MOST_PROBLEMS = 10
 _TAB = 4
 _NARROWEST = 20
+# Longer hints stand below each other.
+_LONGEST_JOINED = 160
 
 
-def lines_of(error: PortweaveError, *, columns: int, utf8: bool) -> "list[Line]":
+def lines_of(
+    error: PortweaveError, *, columns: int, utf8: bool, verb: str = "", cwd: str = ""
+) -> "list[Line]":
     """The lines of an error.
 
     Args:
         error: The error.
+        verb: The command that failed; empty if unknown.
         columns: The width of the terminal, in cells.
         utf8: Whether the terminal shows UTF-8.
+        cwd: The working folder: paths below it are shown relative to it.
     """
     columns = max(columns, _NARROWEST)
     if not error.problems:
-        return _without_source(error, columns)
+        return _without_source(error, columns, verb, cwd)
     lines: list[Line] = []
     for number, problem in enumerate(error.problems[:MOST_PROBLEMS]):
         if number:
             lines.append([""])
         lines += _headline(problem.sentence, error.code, columns)
-        lines += _excerpt(problem, columns, utf8=utf8)
+        lines += _excerpt(problem, columns, cwd, utf8=utf8)
         lines += _hint(problem.hint, columns)
     left = len(error.problems) - MOST_PROBLEMS
     if left > 0:
@@ -47,7 +53,7 @@ def lines_of(error: PortweaveError, *, columns: int, utf8: bool) -> "list[Line]"
     return lines
 
 
-def _without_source(error: PortweaveError, columns: int) -> "list[Line]":
+def _without_source(error: PortweaveError, columns: int, verb: str, cwd: str) -> "list[Line]":
     """An error without problems of files: its message, its place if it has one, its hints."""
     if error.told is not None:
         sentence, hint = error.told
@@ -58,11 +64,22 @@ def _without_source(error: PortweaveError, columns: int) -> "list[Line]":
         lines.append([text])
     path, line, column = (error.facts.get(key) for key in ("file", "line", "column"))
     if isinstance(path, str) and isinstance(line, int):
-        at = f"{path}:{line}" + (f":{column}" if isinstance(column, int) else "")
+        at = f"{_relative(path, cwd)}:{line}" + (f":{column}" if isinstance(column, int) else "")
         lines.append([Span("  --> ", "dim"), at])
-    for hint in error.hints or (f"portweave explain {error.code} says more",):
+    for hint in _hints(error, verb):
         lines += _hint(hint, columns)
     return lines
+
+
+def _hints(error: PortweaveError, verb: str) -> tuple[str, ...]:
+    """The hints of an error: short ones as one, and where to read on if there is none."""
+    if not error.hints:
+        help_of = f"portweave {verb} --help" if verb else "portweave --help"
+        is_usage = error.code == "PW0601"
+        return (f"{help_of if is_usage else f'portweave explain {error.code}'} says more",)
+    joined = "; ".join(error.hints)
+    is_short = len(joined) <= _LONGEST_JOINED and "\n" not in joined
+    return (joined,) if is_short else error.hints
 
 
 def _headline(sentence: str, code: str, columns: int) -> "list[Line]":
@@ -81,11 +98,11 @@ def _hint(hint: str, columns: int) -> "list[Line]":
     return lines
 
 
-def _excerpt(problem: Problem, columns: int, *, utf8: bool) -> "list[Line]":
+def _excerpt(problem: Problem, columns: int, cwd: str, *, utf8: bool) -> "list[Line]":
     """The place of a problem, and its source line with a mark."""
     number = f"{problem.line:2}"
     margin = " " * len(number)
-    place = f"{_one_line(problem.path)}:{problem.line}:{problem.column}"
+    place = f"{_one_line(_relative(problem.path, cwd))}:{problem.line}:{problem.column}"
     lines: list[Line] = [[Span(f"{margin}--> ", "dim"), place]]
     if problem.source is None or not problem.source.strip():
         return lines
@@ -156,6 +173,10 @@ def _visible(source: str) -> list[str]:
 def _cells(parts: list[str]) -> int:
     """How many cells of a terminal texts take."""
     return sum(map(width, parts))
+
+
+def _relative(path: str, cwd: str) -> str:
+    return path.removeprefix(f"{cwd.rstrip('/')}/") if cwd else path
 
 
 def _one_line(text: str) -> str:

@@ -191,7 +191,7 @@ def report(
     elif sys.stderr.isatty() and (args is None or args.verb not in _NPM_VERBS):
         from portweave.cli.error_screen import show
 
-        show(error, refuses_colours=refuses_colours)
+        show(error, "" if args is None else args.verb, refuses_colours=refuses_colours)
     else:
         lines = [f"[portweave] error: {error.message} ({error.code})"]
         lines += [f"[portweave] hint: {hint}" for hint in error.hints]

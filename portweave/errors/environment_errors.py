@@ -59,6 +59,17 @@ class DotenvError(PortweaveError):
     ) -> None:
         message = f"malformed .env line {line}: {what}"
         super().__init__(message, hint=hint, file=path, line=line, column=column)
+        # Imported here: most commands meet no such error.
+        from portweave.errors.problem import Problem
+
+        if what == "no NAME=value":
+            sentence = "this line is not NAME=value"
+        else:
+            is_name = what.isidentifier()
+            sentence = f"the line for {what} is not NAME=value" if is_name else what
+        # Without its source: that may be a secret.
+        told = self.hints[0] if self.hints else ""
+        self.problems = (Problem(sentence, path, line, column, hint=told),)
 
 
 class PortOverrideError(PortweaveError):

@@ -7,7 +7,13 @@ from rich.cells import cell_len
 
 from portweave.cli.error_layout import MOST_PROBLEMS, lines_of, marked
 from portweave.encoding.text_style import plain
-from portweave.errors import DefinitionsInvalidError, DotenvError, PortweaveError, UsageError
+from portweave.errors import (
+    DefinitionsInvalidError,
+    DotenvError,
+    PanelForbiddenError,
+    PortweaveError,
+    UsageError,
+)
 from portweave.errors.problem import Problem, problem_at
 
 
@@ -81,22 +87,33 @@ def test_an_error_without_problems_has_its_message_and_all_hints() -> None:
     assert shown(error) == [
         "error: unknown command 'pss' (PW0601)",
         "  a detail",
-        "hint: did you mean ps?",
-        "hint: or else",
+        "hint: did you mean ps?; or else",
     ]
 
 
-def test_an_error_without_hints_names_the_long_text() -> None:
-    assert shown(UsageError("no"))[-1] == "hint: portweave explain PW0601 says more"
+def test_long_hints_stand_below_each_other() -> None:
+    error = UsageError("no", hint=("a" * 70, "b" * 70, "c" * 70))
+    assert shown(error)[1:] == [f"hint: {letter * 70}" for letter in "abc"]
+
+
+def test_an_error_without_hints_says_where_to_read_on() -> None:
+    assert shown(PanelForbiddenError())[-1] == "hint: portweave explain PW0605 says more"
+    assert shown(UsageError("no"))[-1] == "hint: portweave --help says more"
+    lines = lines_of(UsageError("no"), columns=80, utf8=True, verb="up")
+    assert plain(lines[-1]) == "hint: portweave up --help says more"
 
 
 def test_the_place_of_a_secret_is_told_without_its_line() -> None:
-    error = DotenvError("/p/.env", 3, "API_PORT", column=2, hint="NAME=value, or # and a comment")
+    error = DotenvError(
+        "/p/.env", 3, "API_PORT", column=2, hint="write NAME=value, or # and a comment"
+    )
     assert shown(error) == [
-        "error: malformed .env line 3: API_PORT (PW0502)",
+        "error: the line for API_PORT is not NAME=value (PW0502)",
         "  --> /p/.env:3:2",
-        "hint: NAME=value, or # and a comment",
+        "hint: write NAME=value, or # and a comment",
     ]
+    lines = lines_of(error, columns=80, utf8=True, cwd="/p")
+    assert plain(lines[1]) == "  --> .env:3:2"
 
 
 def test_what_a_terminal_is_told_instead_replaces_message_and_hints() -> None:

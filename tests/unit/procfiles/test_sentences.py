@@ -145,6 +145,18 @@ YAML = {
         "3::",
         'put it in quotes: command: "echo a: b"',
     ),
+    "two keys on one line": (
+        "services:\n  web: command: npm start\n",
+        "two keys on one line: web and command",
+        "2:c",
+        "write command: on a line of its own, indented",
+    ),
+    "one dependency as text": (
+        WEB + "    dependsOn: db\n",
+        "'dependsOn' of service web must be a list or a mapping of names to values, not text",
+        "4:db",
+        "did you mean [db]?",
+    ),
     "a name without its colon": (
         "services:\n  web\n    command: npm start\n",
         "there is no colon after web",
@@ -234,6 +246,12 @@ JSON = {
         "1:n",
         'write "text"',
     ),
+    "a word of Python": (
+        '{"services": {"web": {"command": "x", "port": False}}}',
+        "False is no value of JSON",
+        "1:F",
+        "did you mean false?",
+    ),
     "no comma": (
         '{"services": {"a": {}\n "b": {}}}',
         "a comma is missing before this",
@@ -262,6 +280,12 @@ JSON = {
 PROCFILE = {
     "no colon": (
         "web npm start\n",
+        "this line is not 'name: command'",
+        "1:web",
+        "did you mean web: npm start?",
+    ),
+    "an equals sign": (
+        "web = npm start\n",
         "this line is not 'name: command'",
         "1:web",
         "did you mean web: npm start?",
