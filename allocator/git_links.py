@@ -36,7 +36,12 @@ def check_link(folder: str) -> None:
     """
     try:
         root = _nearest(os.path.realpath(folder))
-        if root is None or not os.path.isfile(f"{root}/.git"):
+        if root is None:
+            return
+        if not os.path.exists(f"{root}/.git"):
+            why = f"it is a link to {os.readlink(f'{root}/.git')}, which does not exist"
+            raise errors.BrokenWorktreeError(root, why, "link")
+        if not os.path.isfile(f"{root}/.git"):
             return
         target = link_target(f"{root}/.git")
         if target is None:
@@ -56,7 +61,7 @@ def check_link(folder: str) -> None:
 def _nearest(root: str) -> str | None:
     """The nearest parent folder with a `.git`, on this file system; None if there is none."""
     device = os.stat(root).st_dev
-    while not os.path.exists(f"{root.rstrip('/')}/.git"):
+    while not os.path.lexists(f"{root.rstrip('/')}/.git"):
         if root == "/":
             return None
         root = os.path.dirname(root)

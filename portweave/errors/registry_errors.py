@@ -114,7 +114,7 @@ class BrokenWorktreeError(PortweaveError):
     Args:
         root: The worktree's folder.
         why: What its `.git` file has instead.
-        way_out: `repair` for a worktree, `submodule` for a submodule.
+        way_out: `repair` for a worktree, `submodule` for a submodule, `link` for a symbolic link.
     """
 
     code = "PW0306"
@@ -126,6 +126,7 @@ class BrokenWorktreeError(PortweaveError):
                 "MAIN is the main worktree or the bare repository, wherever it lies now",
             ),
             "submodule": ("git submodule update --init  in the project above makes it anew",),
+            "link": (f"have the link {root}/.git lead to the repository again, or remove it",),
         }
         super().__init__(
             f"{root}/.git leads nowhere: {why}", hint=hints.get(way_out, ()), worktreeRoot=root

@@ -67,6 +67,17 @@ def test_a_link_that_leads_nowhere_is_an_error(
     assert "".join(caught.value.hints[:1]).startswith(hint)
 
 
+def test_a_symbolic_link_that_leads_nowhere_is_an_error(tmp_path: Path) -> None:
+    root = tmp_path / "wt"
+    (root / "deep").mkdir(parents=True)
+    (root / ".git").symlink_to("../gone")
+    with pytest.raises(BrokenWorktreeError, match=r"a link to ../gone, which") as caught:
+        check_link(str(root / "deep"))
+    assert "or remove it" in caught.value.hints[0]
+    repository(tmp_path / "gone")
+    check_link(str(root))
+
+
 def test_a_link_to_a_removed_repository_is_an_error(tmp_path: Path) -> None:
     root = linked(tmp_path / "wt", repository(tmp_path / "shop/.git"))
     (tmp_path / "shop/.git/worktrees/wt/commondir").write_text("/nowhere\n")
