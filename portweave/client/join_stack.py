@@ -551,6 +551,7 @@ def check(rows: "Sequence[Mapping[str, object]]", goal: str, timeout_s: float) -
         ]
     if vain:
         starting = [instance_of(row) for row in missing if row not in told]
+        states = _without_repeats(missing)
         raise NotReadyError(states, lines, starting, hints=_hints(told))
     failing = [row for row in missing if row.get("crashes") or not _may_come(row)]
     failing = failing if goal == "ready" else []
@@ -567,6 +568,22 @@ def _hook_error(row: "Mapping[str, object]") -> PortweaveError:
     kind = LateHookError if row["name"] in ("afterReady", "afterDown") else StartHookError
     hints = _hints([row])
     return kind(str(row["name"]), str(row.get("reason")), hint=hints[0] if hints else "")
+
+
+def _without_repeats(rows: "Sequence[Mapping[str, object]]") -> list[str]:
+    """Return the state of each row; a blocked one does not repeat the reason of another row."""
+    reasons = {
+        f"{instance_of(row)} is {row.get('text')}": f"{instance_of(row)} is {row.get('state')}"
+        for row in rows
+    }
+    states: list[str] = []
+    for row in rows:
+        text = f"{instance_of(row)} is {row.get('text')}"
+        blocker = str(row.get("text")).removeprefix("blocked: ")
+        if row.get("state") == "blocked" and blocker in reasons:
+            text = f"{instance_of(row)} is blocked: {reasons[blocker]}"
+        states.append(text)
+    return states
 
 
 def _without_late(text: str) -> str:

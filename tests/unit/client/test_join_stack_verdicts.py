@@ -97,3 +97,23 @@ def test_a_stack_that_does_not_answer_in_time_is_a_timeout(
     assert type(found) is kind
     assert error.message in found.message
     assert found.hints == error.hints
+
+
+def test_a_blocked_service_does_not_repeat_the_reason_of_another() -> None:
+    def of(name: str, state: str, text: str) -> Any:
+        return {**row(name, "in vain"), "state": state, "text": text, "lastLines": []}
+
+    why = "failed: exited with status 3"
+    rows = [
+        of("db", "failed", why),
+        of("api", "blocked", f"blocked: db is {why}"),
+        of("web", "blocked", f"blocked: api is blocked: db is {why}"),
+        # The service that blocks it was not asked for.
+        of("job", "blocked", f"blocked: seed is {why}"),
+    ]
+    with pytest.raises(NotReadyError) as caught:
+        check(rows, "ready", 12.0)
+    assert caught.value.message == (
+        "not ready: db is failed: exited with status 3; api is blocked: db is failed;"
+        " web is blocked: api is blocked; job is blocked: seed is failed: exited with status 3"
+    )
