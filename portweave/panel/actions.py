@@ -27,6 +27,7 @@ from portweave.errors import (
     NoStackError,
     OtherProtocolError,
     PanelForbiddenError,
+    PortweaveError,
     StackInUseError,
 )
 from portweave.panel.worktrees import KnownWorktree, Worktrees
@@ -119,6 +120,22 @@ class Actions:
         fields = found if is_object(found) else {}
         texts = fields.get("environment")
         return fields, {n: str(v) for n, v in texts.items()} if is_object(texts) else {}
+
+    async def description(self, known: KnownWorktree, service: str) -> dict[str, object] | None:
+        """Return how an instance is run and probed; None where no supervisor tells it.
+
+        Args:
+            known: The worktree.
+            service: Name of the instance.
+        """
+        if known.record is None:
+            return None
+        try:
+            found = rows_of(await self.ask(known, "/supervisor/describe", [service]))
+        except PortweaveError:
+            # An older supervisor does not know the method; an idle worktree has none.
+            return None
+        return found[0] if found else None
 
     async def why(self, known: KnownWorktree, service: str) -> dict[str, object]:
         """Explain the state of a service; secret values are masked in its last lines."""

@@ -127,6 +127,9 @@ def assets(token: str) -> dict[str, tuple[bytes, str]]:
 
     look(files("portweave.panel") / "assets", "/")
     page, kind = found["/index.html"]
-    meta = f'<meta name="pw-csrf" content="{token}"></head>'
-    found["/index.html"] = (page.replace(b"</head>", meta.encode(), 1), kind)
+    # All modules load at once, instead of each after the one that imports it.
+    modules = sorted(path for path in found if path.endswith(".js") and path != "/theme.js")
+    head = "".join(f'<link rel="modulepreload" href="{path}">' for path in modules)
+    head += f'<meta name="pw-csrf" content="{token}"></head>'
+    found["/index.html"] = (page.replace(b"</head>", head.encode(), 1), kind)
     return found

@@ -5,6 +5,7 @@ files of the page are read once, at the start, and looked up by their whole name
 path reaches the file system.
 """
 
+import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -12,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 import anyio
 from anyio import to_thread
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from portweave.allocator.ports.model import Key
@@ -42,7 +43,8 @@ from portweave.panel.http_messages import (
     object_of,
     text_answer,
 )
-from portweave.panel.log_tail import Tail
+from portweave.panel.log_levels import LEVELS
+from portweave.panel.log_tail import LineFilter, Tail, text_lines
 from portweave.panel.watch import Watch, Watcher
 from portweave.panel.worktree_facts import FactFinder
 from portweave.panel.worktrees import KnownWorktree, Worktrees
@@ -99,6 +101,8 @@ class Panel:
             "/api/v1/facts": self._facts_of,
             "/api/v1/stream": self._stream,
             "/api/v1/logs": self._logs,
+            "/api/v1/log-file": self._log_file,
+            "/api/v1/details": self._details,
             "/api/v1/environment": self._environment,
             "/api/v1/why": self._why,
         }
@@ -280,15 +284,26 @@ class Panel:
 
     async def _logs(self, request: Request) -> Response:
         known = await self._known(request.query_params.get("worktree"))
-        asked = request.query_params
-        lines = asked.get("lines", "500")
+        lines = request.query_params.get("lines", "500")
         if not (lines.isascii() and lines.isdigit() and len(lines) <= 6):
             raise BadRequestError("lines takes a number")
-        service = asked.get("service")
-        names = (service,) if service else ()
-        sought = asked.get("find", "")[:200]
-        tail = Tail(known.root, known.namespace, names, last=int(lines), sought=sought)
+        names, wanted = _log_query(request)
+        tail = Tail(known.root, known.namespace, names, last=int(lines), wanted=wanted)
         return event_stream(self._log_lines(tail))
+
+    async def _log_file(self, request: Request) -> Response:
+        """Return all lines as a text file."""
+        known = await self._known(request.query_params.get("worktree"))
+        names, wanted = _log_query(request)
+        name = "-".join((*names, known.namespace))
+        safe = re.sub(r"[^A-Za-z0-9_.-]+", "_", name)[:100]
+        return StreamingResponse(
+            text_lines(known.root, known.namespace, names, wanted),
+            headers={
+                "Content-Type": "text/plain; charset=utf-8",
+                "Content-Disposition": f'attachment; filename="{safe}.log"',
+            },
+        )
 
     async def _log_lines(self, tail: Tail) -> AsyncIterator[str]:
         limit = anyio.CapacityLimiter(1)
@@ -296,14 +311,14 @@ class Panel:
         try:
             yield "retry: 1500\n" + event("hello", {})
             while not self._closing:
-                lines = await to_thread.run_sync(tail.read, limiter=limit)
+                lines = await to_thread.run_sync(tail.read_records, limiter=limit)
                 if lines:
                     pause_s, said_s = _SHORTEST_PAUSE_S, time.monotonic()
                     yield event("lines", lines)
                     continue
                 if not is_all:
                     is_all = True
-                    yield event("end", {})
+                    yield event("end", {"matches": tail.matches})
                 if time.monotonic() - said_s > KEEP_ALIVE_S:
                     said_s = time.monotonic()
                     yield ": still here\n\n"
@@ -333,13 +348,35 @@ class Panel:
         known = await self._known(request.query_params.get("worktree"))
         return json_answer(await self._actions.why(known, request.query_params.get("service", "")))
 
+    async def _details(self, request: Request) -> Response:
+        """Return what the page of a service shows: its plan, probes, runs and usage."""
+        known = await self._known(request.query_params.get("worktree"))
+        instance = request.query_params.get("service", "")
+        history = await to_thread.run_sync(
+            self._worktrees.events.history, known.root, known.namespace
+        )
+        full_name = f"{instance}-{known.namespace}"
+        return json_answer(
+            {
+                "plan": await self._actions.description(known, instance),
+                "runs": [run.as_json() for run in history.runs(instance)],
+                "samples": self.watch.samples(known.id, full_name),
+            }
+        )
+
     async def _service(self, request: Request) -> Response:
         fields = await object_of(request)
         known = await self._known(fields.get("worktree"))
         action, service = fields.get("action"), fields.get("service")
-        if action not in _ACTIONS or not isinstance(service, str) or not service:
+        if action not in _ACTIONS:
             raise BadRequestError("invalid request body")
-        answer = await self._actions.ask(known, f"/supervisor/{action}", [service])
+        if fields.get("all") is True:
+            names = []
+        elif isinstance(service, str) and service:
+            names = [service]
+        else:
+            raise BadRequestError("invalid request body")
+        answer = await self._actions.ask(known, f"/supervisor/{action}", names)
         return json_answer({"services": rows_of(answer)})
 
     async def _scale(self, request: Request) -> Response:
@@ -375,3 +412,23 @@ class Panel:
 def _refuse_unless(is_allowed: bool) -> None:
     if not is_allowed:
         raise PanelForbiddenError
+
+
+def _log_query(request: Request) -> tuple[tuple[str, ...], LineFilter]:
+    """Return the services and the filter of a request for a log.
+
+    Raises:
+        BadRequestError: A parameter is invalid.
+    """
+    asked = request.query_params
+    names = tuple(name for name in asked.getlist("service") if name)
+    levels = frozenset(level for level in asked.get("levels", "").split(",") if level)
+    stream, since = asked.get("stream", ""), asked.get("since", "")
+    if not levels <= frozenset(LEVELS):
+        raise BadRequestError(f"levels takes {', '.join(LEVELS)}")
+    if stream not in ("", "out", "err"):
+        raise BadRequestError("stream takes out or err")
+    if since and not (since.isascii() and since.isdigit() and len(since) <= 15):
+        raise BadRequestError("since takes milliseconds since the epoch")
+    sought = asked.get("find", "")[:200]
+    return names, LineFilter(sought, levels, stream, int(since) if since else None)

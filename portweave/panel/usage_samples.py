@@ -5,8 +5,11 @@ from collections.abc import Mapping
 
 from portweave.encoding.value import value
 
-# Five minutes with one sample every two seconds.
-MOST_SAMPLES = 150
+# How long samples are kept, and their number in this time: one every two seconds.
+WINDOW_S = 900.0
+MOST_SAMPLES = 450
+# The plots in the list show this many.
+LISTED_SAMPLES = 60
 
 
 @value
@@ -57,3 +60,11 @@ class Meter:
         percent = round(100 * max(0.0, cpu_s - before[1]) / (now_s - before[2]), 1)
         self.samples.append(Sample(now_s, percent, rss_bytes))
         return percent
+
+    def recent(self, now_s: float) -> list[list[float]]:
+        """Return the samples of the last 15 minutes as arrays, oldest first.
+
+        Args:
+            now_s: Seconds since the epoch.
+        """
+        return [one.as_json() for one in self.samples if now_s - one.at_s <= WINDOW_S]

@@ -23,7 +23,7 @@ from portweave.panel.supervisor_link import (
     ConnectionLostError,
     Link,
 )
-from portweave.panel.usage_samples import Meter
+from portweave.panel.usage_samples import LISTED_SAMPLES, Meter
 from portweave.supervisor.registry.stack_records import (
     PROTOCOL,
     StackRecord,
@@ -87,11 +87,11 @@ class Watcher:
 class _LiveStack:
     """A running stack."""
 
-    def __init__(self, id_: str, record: StackRecord) -> None:
+    def __init__(self, id_: str, record: StackRecord, meters: dict[str, Meter]) -> None:
         self.id = id_
         self.record = record
         self.rows: dict[str, dict[str, object]] = {}
-        self.meters: dict[str, Meter] = {}
+        self.meters = meters
         self.errors: dict[str, tuple[float, str | None]] = {}
         self.supervisor: object = None
         self.problem: str | None = None
@@ -100,7 +100,7 @@ class _LiveStack:
         self.news = anyio.Event()
 
     def as_json(self, *, history: bool) -> dict[str, object]:
-        """Return it as an object, with all samples (`history`) or only the newest."""
+        """Return it as an object, with the samples of a plot (`history`) or only the newest."""
         return {
             "id": self.id,
             "project": self.record.project,
@@ -122,7 +122,7 @@ class _LiveStack:
     def _use(self, name: str, history: bool) -> dict[str, object]:
         meter = self.meters.get(name)
         samples = list(meter.samples) if meter is not None else []
-        shown = samples if history else samples[-1:]
+        shown = samples[-LISTED_SAMPLES:] if history else samples[-1:]
         return {"samples": [sample.as_json() for sample in shown]}
 
 
@@ -139,6 +139,8 @@ class Watch:
         self._mark = mark
         self._watchers: set[Watcher] = set()
         self._live: dict[str, _LiveStack] = {}
+        # Samples of stacks, by id, with the tag of the stack; they outlive a pause without a page.
+        self._meters: dict[str, tuple[str, dict[str, Meter]]] = {}
         self._wanted = anyio.Event()
 
     @asynccontextmanager
@@ -160,6 +162,19 @@ class Watch:
         for live in self._live.values():
             if live.id in new:
                 live.news.set()
+
+    def samples(self, id_: str, full_name: str) -> list[list[float]]:
+        """Return the usage of an instance in the last 15 minutes, as far as a page watched.
+
+        Args:
+            id_: The id of the worktree.
+            full_name: The full name of the instance.
+
+        Returns:
+            Arrays of time in seconds since the epoch, percent of one processor, and bytes.
+        """
+        meter = self._meters.get(id_, ("", {}))[1].get(full_name)
+        return [] if meter is None else meter.recent(time.time())
 
     def close(self) -> None:
         """End the streams of all pages."""
@@ -190,8 +205,12 @@ class Watch:
                     del self._live[id_]
                     self._send("gone", id_, {"id": id_})
             for id_ in found.keys() - self._live.keys():
-                live = self._live[id_] = _LiveStack(id_, found[id_])
+                live = self._live[id_] = _LiveStack(
+                    id_, found[id_], self._meters_of(found[id_], id_)
+                )
                 tasks.start_soon(self._follow, live)
+            for id_ in self._meters.keys() - found.keys():
+                del self._meters[id_]
             if is_first:
                 is_first = False
                 self._send("stacks", "", self._all())
@@ -207,6 +226,13 @@ class Watch:
                 self._wanted = anyio.Event()
                 return
             await anyio.sleep(SCAN_S)
+
+    def _meters_of(self, record: StackRecord, id_: str) -> dict[str, Meter]:
+        tag, meters = self._meters.get(id_, ("", {}))
+        if tag != record.tag:
+            meters = {}
+            self._meters[id_] = (record.tag, meters)
+        return meters
 
     def _all(self) -> dict[str, object]:
         return {"stacks": [live.as_json(history=True) for live in self._live.values()]}

@@ -4,7 +4,7 @@ They come from the registry, the stack records and the definition files.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from portweave.allocator.git_links import branch_of
 from portweave.allocator.lease_folders import leases_dir
@@ -21,10 +21,11 @@ from portweave.errors import (
     PortweaveError,
 )
 from portweave.panel import npm_snapshot
+from portweave.panel.event_files import EventFiles
 from portweave.planning.stack_request import options_from_json
 from portweave.procfiles.load import DOCUMENTS, PROCFILES
 from portweave.procfiles.load import load as load_definitions
-from portweave.procfiles.model import Definitions
+from portweave.procfiles.model import Definitions, Service
 from portweave.supervisor.registry.stack_records import (
     StackRecord,
     live_stacks,
@@ -67,11 +68,15 @@ class Worktrees:
 
     Args:
         environ: Names the configuration and state folders.
+
+    Attributes:
+        events: Reads their event logs.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self._definitions: dict[str, tuple[object, Definitions | PortweaveError]] = {}
+        self.events = EventFiles()
 
     def known(self) -> dict[str, KnownWorktree]:
         """Return all worktrees by their ids.
@@ -189,8 +194,14 @@ class Worktrees:
         return {"schemaVersion": 1, "projects": ordered}
 
     def _row(self, known: KnownWorktree, described: npm_snapshot.Worktree) -> dict[str, object]:
-        commands = dict(self._commands(known))
-        without_port = [name for name in commands if name not in known.ports]
+        defined = self._services(known)
+        # In the order of the definition files; ports that no file names come last.
+        with_port = {service.name: service for service in described.services}
+        names = [name for name in defined if name in with_port or name not in known.ports]
+        names += [name for name in with_port if name not in defined]
+        end = None
+        if known.record is None:
+            end = self.events.end(known.root, known.namespace)
         return {
             "id": known.id,
             "namespace": known.namespace,
@@ -198,25 +209,13 @@ class Worktrees:
             "gitCommonDir": known.git_common_dir,
             "branch": branch_of(known.root),
             "lastUsedAt": known.last_used_at or None,
+            "lastEnd": None if end is None else end.as_json(),
             "isGone": described.degraded == _DELETED,
             "problem": self._problem(known, described.degraded),
-            "canStart": any(commands.values()),
+            "canStart": any(service.command for service in defined.values()),
             "definitionFile": self._named_file(known),
             "startOptions": " ".join(self.start_words(known)),
-            "services": [
-                {
-                    "name": service.name,
-                    "port": service.port,
-                    "envVar": service.env_var,
-                    "links": [{"envVar": at.env_var, "url": at.url} for at in service.links],
-                    "command": commands.get(service.name),
-                }
-                for service in described.services
-            ]
-            + [
-                {"name": name, "port": None, "envVar": "", "links": [], "command": commands[name]}
-                for name in without_port
-            ],
+            "services": [_service(name, with_port.get(name), defined.get(name)) for name in names],
         }
 
     def _named_file(self, known: KnownWorktree) -> str | None:
@@ -235,13 +234,12 @@ class Worktrees:
             return found.message
         return "its ports differ from its definition file: the next up allocates new ones"
 
-    def _commands(self, known: KnownWorktree) -> Iterator[tuple[str, str | None]]:
+    def _services(self, known: KnownWorktree) -> dict[str, Service]:
+        """Return the services that the definition files describe, by name."""
         found = self._read(known)
         if isinstance(found, PortweaveError):
-            return
-        for service in found.services:
-            command = service.command
-            yield service.name, " ".join(command) if isinstance(command, tuple) else command
+            return {}
+        return {service.name: service for service in found.services}
 
     def _read(self, known: KnownWorktree) -> Definitions | PortweaveError:
         root = known.root
@@ -259,6 +257,24 @@ class Worktrees:
             self._definitions.clear()
         self._definitions[known.id] = (stamp, found)
         return found
+
+
+def _service(
+    name: str, with_port: npm_snapshot.Service | None, defined: Service | None
+) -> dict[str, object]:
+    command = None if defined is None else defined.command
+    links = () if with_port is None else with_port.links
+    return {
+        "name": name,
+        "port": None if with_port is None else with_port.port,
+        "envVar": "" if with_port is None else with_port.env_var,
+        "links": [{"envVar": link.env_var, "url": link.url} for link in links],
+        "command": " ".join(command) if isinstance(command, tuple) else command,
+        "oneshot": defined is not None and defined.oneshot,
+        "needs": []
+        if defined is None
+        else [{"name": one.name, "condition": one.condition} for one in defined.depends_on],
+    }
 
 
 def _stamps(root: str, folder: str, config: str | None) -> object:

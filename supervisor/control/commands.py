@@ -49,6 +49,7 @@ class Commands:
             "apply": act.apply,
             "warnings": read.warnings,
             "why": read.why,
+            "describe": read.describe,
             "at": names.at,
             "states": names.states,
             "names": names.names,

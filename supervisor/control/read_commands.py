@@ -28,6 +28,7 @@ from portweave.supervisor.diagnosis.cause import (
     as_json,
 )
 from portweave.supervisor.reporting.crash_loop import crashes
+from portweave.supervisor.reporting.description import description
 from portweave.supervisor.reporting.explanation import (
     Output,
     blocking_chain,
@@ -263,6 +264,15 @@ class ReadCommands:
         # The others got it when their run ended.
         is_late = cause.kind in ("not ready", "unhealthy")
         return with_missing_files(cause, plan, self._host.plan.main_root) if is_late else cause
+
+    async def describe(self, params: list[object], _stream: Stream) -> list[object]:
+        """How instances are run and probed, with the last answers of their probes."""
+        found: list[object] = []
+        for name in self._names(params) or list(self._engine.fleet.plans):
+            readiness = self._engine.services[name].readiness
+            answers = {} if readiness is None else readiness.answers
+            found.append(description(self._engine.fleet.plans[name], answers))
+        return [found]
 
     async def joined(self, params: list[object], _stream: Stream) -> list[object]:
         """Rows of instances, each with `joined`: whether its program takes calls."""

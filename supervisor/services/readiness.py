@@ -91,7 +91,9 @@ class Readiness:
         pending: Why it is not ready, by the last probes; empty once it is.
         pending_brief: The same in a few words.
         printed: Its newest output.
-        elsewhere: Ports that it listens on while it lacks its own, by the last look.
+        other_ports: Ports that it listens on while it lacks its own, by the last look.
+        answers: The last answer of each kind of probe, and when it came, in seconds since the
+            epoch.
     """
 
     def __init__(
@@ -107,6 +109,7 @@ class Readiness:
         self.pending_brief = ""
         self.printed = RecentOutput(plan.working_dir)
         self.other_ports: tuple[int, ...] = ()
+        self.answers: dict[str, tuple[Answer, float]] = {}
         self._log_matched = False
         self._notified_ready = False
         self._status = ""
@@ -381,29 +384,35 @@ class Readiness:
     async def _probe_all(self, tree: ProcessTree) -> Answer:
         ready = self._ready
         answers: list[Answer] = []
-        if self._pattern is not None and not self._log_matched:
-            answers.append(Failed(f"no line matches {self._pattern.pattern!r}"))
-        if ready.notify and not self._notified_ready:
+        if self._pattern is not None:
+            no_match = Failed(f"no line matches {self._pattern.pattern!r}")
+            answers.append(self._note("log", Passed() if self._log_matched else no_match))
+        if ready.notify:
             said = f" (it says: {self._status})" if self._status else ""
-            reason = f"it has not sent READY=1 to NOTIFY_SOCKET{said}"
-            answers.append(Failed(reason, f"no READY=1{said}"))
+            no_notice = Failed(
+                f"it has not sent READY=1 to NOTIFY_SOCKET{said}", f"no READY=1{said}"
+            )
+            answers.append(self._note("notify", Passed() if self._notified_ready else no_notice))
         if ready.tcp is not None:
             answer = probe_port(ready.tcp, tree.has)
             if isinstance(answer, Failed) and ready.tcp == self._plan.port:
                 answer = with_other_ports(answer, ready.tcp, self.other_ports)
-            answers.append(answer)
+            answers.append(self._note("tcp", answer))
         if ready.http is not None and not _has_failed(answers):
             answer = await probe_http(ready.http, self._plan.port, tree.has)
             if isinstance(answer, Failed) and self._plan.port is not None:
                 answer = with_other_ports(answer, self._plan.port, self.other_ports)
-            answers.append(answer)
+            answers.append(self._note("http", answer))
         if ready.exec is not None and not _has_failed(answers):
             environment = {**self._plan.environment, TAG: tree.tag}
             snapshots = self._observers.snapshots
-            answers.append(
-                await probe_command(ready.exec, self._plan.working_dir, environment, snapshots)
-            )
+            answer = await probe_command(ready.exec, self._plan.working_dir, environment, snapshots)
+            answers.append(self._note("exec", answer))
         return combine(answers)
+
+    def _note(self, kind: str, answer: Answer) -> Answer:
+        self.answers[kind] = (answer, time.time())
+        return answer
 
 
 def _has_failed(answers: list[Answer]) -> bool:
