@@ -212,9 +212,9 @@ class Page:
         self.send("Emulation.setEmulatedMedia", features=[scheme])
 
     def save_screenshot(self, name: str) -> Path:
-        """Save a screenshot of the page in `test-output/`."""
-        PICTURES.mkdir(exist_ok=True)
+        """Save a screenshot of the page in `test-output/`; the name may have a folder."""
         path = PICTURES / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
         answer = self.send("Page.captureScreenshot", format="png")
         path.write_bytes(base64.b64decode(answer["data"]))
         return path

@@ -14,11 +14,29 @@ export function percent(value) {
 
 export function since(stamp) {
   if (!stamp) return "–";
-  const seconds = Math.max(0, (Date.now() - Date.parse(stamp)) / 1000);
+  return duration(Date.now() - Date.parse(stamp));
+}
+
+/** A duration in its largest unit. */
+export function duration(ms) {
+  const seconds = Math.max(0, ms / 1000);
   for (const [unit, length] of [["d", 86400], ["h", 3600], ["m", 60]]) {
     if (seconds >= length) return `${Math.floor(seconds / length)}${unit}`;
   }
   return `${Math.floor(seconds)}s`;
+}
+
+/** A duration with tenths of seconds, for short ones. */
+export function precise(ms) {
+  return ms < 60000 ? `${(Math.max(0, ms) / 1000).toFixed(1)}s` : duration(ms);
+}
+
+export function ago(stamp) {
+  const seconds = Math.max(0, (Date.now() - Date.parse(stamp)) / 1000);
+  for (const [unit, length] of [["day", 86400], ["hour", 3600], ["minute", 60]]) {
+    if (seconds >= length) return `${plural(Math.floor(seconds / length), unit)} ago`;
+  }
+  return seconds < 5 ? "just now" : `${Math.floor(seconds)} seconds ago`;
 }
 
 export function instanceOf(row) {
@@ -27,13 +45,19 @@ export function instanceOf(row) {
 
 // Created once: creating one takes ten times as long as using it, and logs have thousands of lines.
 const TIME = new Intl.DateTimeFormat([], { timeStyle: "medium", hourCycle: "h23" });
+const DAY = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short" });
 
 export function clock(ms) {
   return TIME.format(ms);
 }
 
+/** The date as YYYY-MM-DD. */
+export function day(ms) {
+  return DAY.format(ms);
+}
+
 export function plural(count, one, many = `${one}s`) {
-  return `${count} ${count === 1 ? one : many}`;
+  return `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 }
 
 // The tone of each state.

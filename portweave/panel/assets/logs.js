@@ -1,197 +1,154 @@
-// The log of a service or a stack: the last lines, then new ones. Lines are added to the page
-// without the library: there are thousands, and none changes.
+// The log of a service or a stack, with its filters.
 
-import { html, useEffect, useLayoutEffect, useRef, useState } from "./vendor/htm-preact.js";
-import { clock, plural } from "./format.js";
-import { mark, write } from "./ansi.js";
+import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "./vendor/htm-preact.js";
+import { copy } from "./actions.js";
+import { instanceOf, plural } from "./format.js";
+import { follow } from "./log_stream.js";
+import { rowsOf } from "./model.js";
+import { route, setQuery } from "./router.js";
+import { useTopic } from "./topics.js";
 
-const MOST_LINES = 5000;
-const FIRST_LINES = 1000;
-const COLOURS = 6;
+const OPTIONS_KEY = "portweave.log";
+const LEVELS = [
+  ["", "All levels", ""],
+  ["error", "Errors", "error"],
+  ["warn", "Warnings and errors", "error,warn"],
+  ["info", "Info and above", "error,warn,info"],
+];
+const STREAMS = [
+  ["", "Both streams"],
+  ["out", "stdout"],
+  ["err", "stderr"],
+];
+const TIMES = [
+  ["", "Any time"],
+  ["5m", "Last 5 minutes", 300],
+  ["15m", "Last 15 minutes", 900],
+  ["1h", "Last hour", 3600],
+  ["1d", "Last day", 86400],
+];
+const TOGGLES = [
+  ["wrap", "Wrap"],
+  ["dates", "Dates"],
+  ["json", "JSON columns"],
+];
+
+function remembered() {
+  try {
+    return { wrap: true, dates: false, json: false, ...JSON.parse(localStorage.getItem(OPTIONS_KEY)) };
+  } catch {
+    return { wrap: true, dates: false, json: false };
+  }
+}
 
 export function Logs({ worktree, service }) {
-  const [sought, setSought] = useState("");
-  const [asked, setAsked] = useState("");
+  useTopic("route");
+  const chosen = { ...Object.fromEntries(["q", "level", "stream", "since", "service"].map((name) => [name, route.query.get(name) || ""])) };
+  const [sought, setSought] = useState(chosen.q);
+  const [options, setOptions] = useState(remembered);
   const [paused, setPaused] = useState(false);
-  const [status, setStatus] = useState("Loading …");
-  const [held, setHeld] = useState(0);
+  const [told, setTold] = useState({ isAll: false });
   const view = useRef(null);
   const log = useRef(null);
-  // The current settings, which a log that reconnects needs.
-  const isPaused = useRef(false);
+  // The current settings, which a log that is opened anew needs.
+  const now = useRef({});
+  now.current = { options, paused };
 
   useEffect(() => {
-    const timer = setTimeout(() => setAsked(sought), 250);
+    const timer = setTimeout(() => sought !== chosen.q && setQuery({ q: sought }), 250);
     return () => clearTimeout(timer);
   }, [sought]);
 
-  useLayoutEffect(() => {
-    const made = follow({ worktree, service, find: asked, element: view.current, setStatus, setHeld });
-    log.current = made;
-    made.pause(isPaused.current);
-    return () => made.close();
-  }, [worktree, service, asked]);
+  const names = service || chosen.service;
+  const query = useMemo(() => queryOf(worktree.id, names, chosen), [worktree.id, names, chosen.q, chosen.level, chosen.stream, chosen.since]);
 
-  const toggle = () => {
-    isPaused.current = !isPaused.current;
-    log.current.pause(isPaused.current);
-    setPaused(isPaused.current);
+  useLayoutEffect(() => {
+    const lines = { named: !service, dates: now.current.options.dates, json: now.current.options.json, find: chosen.q };
+    const made = follow({ query, options: lines, element: view.current, tell: (news) => setTold({ ...news }) });
+    log.current = made;
+    made.pause(now.current.paused);
+    return () => made.close();
+  }, [query]);
+
+  const toggle = (name) => {
+    const changed = { ...options, [name]: !options[name] };
+    setOptions(changed);
+    try {
+      localStorage.setItem(OPTIONS_KEY, JSON.stringify(changed));
+    } catch {
+      // Without storage the choice holds until the page is reloaded.
+    }
+    if (name !== "wrap") log.current.redraw({ [name]: changed[name] });
   };
-  return html`<div class="tools">
+  const pause = () => {
+    log.current.pause(!paused);
+    setPaused(!paused);
+  };
+  const jump = () => {
+    setPaused(false);
+    log.current.pause(false);
+    log.current.jump();
+  };
+  const instances = service ? [] : [...new Set([...rowsOf(worktree).map(instanceOf), ...worktree.services.map((one) => one.name)])];
+  return html`<section class="logs" aria-label="Log">
+    <div class="tools">
       <label class="search">
-        <span class="sr">Search in the log</span>
+        <span class="sr">Search the log</span>
         <input type="search" placeholder="Search the log …" value=${sought} onInput=${(event) => setSought(event.target.value)} />
       </label>
-      <button type="button" aria-pressed=${paused} onClick=${toggle}>
-        ${paused ? (held ? `Resume (${held} new)` : "Resume") : "Pause"}
-      </button>
-      <button type="button" onClick=${() => log.current.clear()}>Clear</button>
+      ${!service && html`<${Choice} label="Service" name="service" value=${chosen.service} options=${[["", "All services"], ...instances.map((name) => [name, name])]} />`}
+      <${Choice} label="Level" name="level" value=${chosen.level} options=${LEVELS} />
+      <${Choice} label="Stream" name="stream" value=${chosen.stream} options=${STREAMS} />
+      <${Choice} label="Time" name="since" value=${chosen.since} options=${TIMES} />
+      <div class="toggles" role="group" aria-label="Appearance">
+        ${TOGGLES.map(([name, text]) => html`<button type="button" key=${name} class="quiet" aria-pressed=${options[name]} onClick=${() => toggle(name)}>${text}</button>`)}
+      </div>
+      <div class="acts">
+        <button type="button" class="quiet" aria-pressed=${paused} onClick=${pause}>${paused ? "Resume" : "Pause"}</button>
+        <button type="button" class="quiet" onClick=${() => log.current.clear()}>Clear</button>
+        <button type="button" class="quiet" onClick=${() => copy(log.current.text(), "Log")}>Copy</button>
+        <a class="button quiet" href=${`/api/v1/log-file?${query}`} download>Download</a>
+      </div>
     </div>
-    <div class="lines" ref=${view} role="log" aria-live="off" aria-label="Log" tabindex="0"></div>
-    <p class="status" role="status">${status}</p>`;
+    <div class="log-box">
+      <div class="lines ${options.wrap ? "wrap" : "nowrap"} ${options.json ? "in-columns" : ""} ${options.dates ? "with-dates" : ""}" ref=${view} role="log" aria-live="off" aria-label="Lines" tabindex="0"></div>
+      ${told.held > 0 && html`<button type="button" class="new-lines" onClick=${jump}>${plural(told.held, "new line")} ↓</button>`}
+    </div>
+    <p class="status" role="status">${statusOf(told, chosen)}</p>
+  </section>`;
 }
 
-function follow({ worktree, service, find, element, setStatus, setHeld }) {
-  const query = new URLSearchParams({ worktree, lines: String(FIRST_LINES) });
-  if (service) query.set("service", service);
-  if (find) query.set("find", find);
-  let source = null;
-  let waiting = [];
-  let isPaused = false;
-  let scheduled = 0;
-  let isAll = false;
-  let isCleared = false;
-  let dropped = 0;
-  // A user who has scrolled up is reading; the view stays there.
-  let sticks = true;
-  const colours = new Map();
-
-  const tell = () => {
-    const count = element.childElementCount;
-    if (!isAll) return;
-    const what = find ? ` with “${find}”` : "";
-    const more = dropped ? `; older ones are in “portweave logs”` : "";
-    const none = isCleared ? "Cleared. New lines appear here." : find ? `No line${what}.` : "No output yet.";
-    setStatus(count ? `${plural(count, "line")}${what}${more}` : none);
-  };
-
-  const draw = () => {
-    scheduled = 0;
-    // While paused, the first lines are still shown: the view would be empty otherwise.
-    if (isPaused && isAll) return;
-    const lines = waiting.slice(-MOST_LINES);
-    dropped += waiting.length - lines.length;
-    waiting = [];
-    const fragment = document.createDocumentFragment();
-    for (const line of lines) fragment.append(lineOf(line, colours, !service, find));
-    element.append(fragment);
-    let excess = element.childElementCount - MOST_LINES;
-    dropped += Math.max(0, excess);
-    for (; excess > 0; excess--) element.firstChild.remove();
-    if (sticks) element.scrollTop = element.scrollHeight;
-    tell();
-  };
-
-  const scrolled = () => {
-    sticks = element.scrollHeight - element.scrollTop - element.clientHeight < 40;
-  };
-  element.addEventListener("scroll", scrolled);
-
-  const schedule = () => {
-    if (!scheduled) scheduled = setTimeout(draw, 50);
-  };
-
-  const open = () => {
-    source = new EventSource(`/api/v1/logs?${query}`);
-    source.addEventListener("hello", () => {
-      // After a lost connection the server sends the last lines again.
-      element.replaceChildren();
-      waiting = [];
-      dropped = 0;
-      isAll = isCleared = false;
-      setHeld(0);
-      setStatus("Loading …");
-    });
-    source.addEventListener("lines", (event) => {
-      waiting.push(...JSON.parse(event.data));
-      if (isPaused && isAll) {
-        if (waiting.length > MOST_LINES) {
-          dropped += waiting.length - MOST_LINES;
-          waiting = waiting.slice(-MOST_LINES);
-        }
-        setHeld(waiting.length);
-      } else {
-        schedule();
-      }
-    });
-    source.addEventListener("end", () => {
-      clearTimeout(scheduled);
-      draw();
-      isAll = true;
-      tell();
-    });
-    source.addEventListener("error", () => {
-      const isOver = source && source.readyState === EventSource.CLOSED;
-      setStatus(isOver ? "This log no longer exists." : "The panel does not answer; trying again …");
-    });
-  };
-
-  const look = () => {
-    if (document.hidden) {
-      // A user who paused is reading; keep these lines.
-      if (!source || isPaused) return;
-      source.close();
-      source = null;
-    } else if (!source) {
-      open();
-    }
-  };
-  document.addEventListener("visibilitychange", look);
-  setStatus("Loading …");
-  open();
-  return {
-    pause(paused) {
-      isPaused = paused;
-      if (!paused) {
-        setHeld(0);
-        schedule();
-      }
-    },
-    clear() {
-      element.replaceChildren();
-      waiting = [];
-      dropped = 0;
-      isCleared = true;
-      setHeld(0);
-      tell();
-    },
-    close() {
-      document.removeEventListener("visibilitychange", look);
-      element.removeEventListener("scroll", scrolled);
-      clearTimeout(scheduled);
-      if (source) source.close();
-      element.replaceChildren();
-    },
-  };
+function Choice({ label, name, value, options }) {
+  return html`<label class="choice">
+    <span class="sr">${label}</span>
+    <select class=${value ? "chosen" : ""} value=${value} onChange=${(event) => setQuery({ [name]: event.target.value })}>
+      ${options.map(([key, text]) => html`<option key=${key} value=${key} selected=${key === value}>${text}</option>`)}
+    </select>
+  </label>`;
 }
 
-function lineOf([ms, instance, stream, text], colours, named, find) {
-  const line = document.createElement("div");
-  line.className = `line ${stream}`;
-  const time = document.createElement("time");
-  time.textContent = clock(ms);
-  line.append(time);
-  if (named) {
-    if (!colours.has(instance)) colours.set(instance, colours.size % COLOURS);
-    const name = document.createElement("span");
-    name.className = `who c${colours.get(instance)}`;
-    name.textContent = instance;
-    line.append(name);
+function queryOf(worktree, names, chosen) {
+  const query = new URLSearchParams({ worktree });
+  if (names) query.set("service", names);
+  if (chosen.q) query.set("find", chosen.q);
+  const levels = LEVELS.find(([name]) => name === chosen.level)?.[2];
+  if (levels) query.set("levels", levels);
+  if (chosen.stream) query.set("stream", chosen.stream);
+  const seconds = TIMES.find(([name]) => name === chosen.since)?.[2];
+  if (seconds) query.set("since", String(Date.now() - seconds * 1000));
+  return query.toString();
+}
+
+function statusOf(told, chosen) {
+  if (told.problem) return told.problem;
+  if (!told.isAll) return "Loading …";
+  if (told.isCleared && !told.count) return "Cleared. New lines appear here.";
+  const isFiltered = chosen.level || chosen.stream || chosen.since || chosen.service;
+  const what = (chosen.q ? ` with “${chosen.q}”` : "") + (isFiltered ? " of this filter" : "");
+  if (!told.count) return what ? `No line${what}.` : "No output yet.";
+  if (told.matches !== null && told.matches > told.count) {
+    return `The last ${told.count.toLocaleString("en")} of ${plural(told.matches, "line")}${what} in the whole log.`;
   }
-  const body = document.createElement("span");
-  body.className = "text";
-  write(body, text);
-  if (find) mark(body, find);
-  line.append(body);
-  return line;
+  if (told.matches !== null) return `${plural(told.count, "line")}${what} in the whole log.`;
+  return `${plural(told.count, "line")}${what}${told.dropped || told.count >= 1000 ? "; Download has all" : ""}.`;
 }

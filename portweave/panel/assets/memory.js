@@ -2,12 +2,15 @@
 
 import { html } from "./vendor/htm-preact.js";
 import { instanceOf, percent, size } from "./format.js";
-import { state, useTopic } from "./store.js";
+import { titleOf } from "./model.js";
+import { serviceAddress, stackAddress, worktreeOf } from "./router.js";
+import { state } from "./store.js";
+import { useTopic } from "./topics.js";
 
 const MOST_ROWS = 50;
 
-export function Memory({ show }) {
-  useTopic("stacks");
+export function Memory() {
+  useTopic("stacks", "worktrees");
   const rows = [...state.stacks.values()].flatMap((stack) =>
     stack.services.filter((row) => row.rssBytes).map((row) => ({ stack, row })),
   );
@@ -20,17 +23,17 @@ export function Memory({ show }) {
     }))
     .sort((a, b) => b.bytes - a.bytes);
   if (!rows.length) {
-    return html`<p class="empty">No service is running.</p>`;
+    return html`<div class="page"><h1 tabindex="-1" data-heading>Memory</h1><p class="empty">No service is running.</p></div>`;
   }
   const total = stacks.reduce((sum, one) => sum + one.bytes, 0);
-  return html`<h2>${size(total)} in total</h2>
+  return html`<div class="page"><h1 tabindex="-1" data-heading>Memory</h1><p class="note">${size(total)} in total</p>
     <table class="memory">
       <caption>By worktree</caption>
       <thead><tr><th scope="col">Worktree</th><th scope="col">Memory</th><th scope="col" class="number">CPU</th></tr></thead>
       <tbody>
         ${stacks.map(
           ({ stack, bytes, cpu }) => html`<tr key=${stack.id}>
-            <th scope="row">${stack.project} <span class="muted">${stack.namespace}</span></th>
+            <th scope="row"><${Name} stack=${stack} /></th>
             <td><${Bar} part=${bytes} most=${stacks[0].bytes} /></td>
             <td class="number">${percent(cpu)}</td>
           </tr>`,
@@ -44,17 +47,23 @@ export function Memory({ show }) {
         ${rows.slice(0, MOST_ROWS).map(
           ({ stack, row }) => html`<tr key=${`${stack.id} ${row.fullName}`}>
             <th scope="row">
-              <button type="button" class="plain" onClick=${() => show({ view: "logs", worktree: stack.id, service: instanceOf(row) })}>
-                ${instanceOf(row)}
-              </button>
-              <span class="muted"> ${stack.project} ${stack.namespace}</span>
+              <${Name} stack=${stack} service=${instanceOf(row)} />
             </th>
             <td><${Bar} part=${row.rssBytes} most=${rows[0].row.rssBytes} /></td>
             <td class="number">${percent(row.cpuPercent)}</td>
           </tr>`,
         )}
       </tbody>
-    </table>`;
+    </table></div>`;
+}
+
+function Name({ stack, service }) {
+  const worktree = worktreeOf(stack.id);
+  const title = worktree ? titleOf(worktree) : stack.namespace;
+  const where = `${stack.project} ${title}`;
+  if (!worktree) return html`${service || ""} <span class="muted">${where}</span>`;
+  if (!service) return html`<a href=${stackAddress(worktree)}>${title}</a> <span class="muted">${stack.project}</span>`;
+  return html`<a href=${serviceAddress(worktree, service)}>${service}</a> <span class="muted">${where}</span>`;
 }
 
 function Bar({ part, most }) {

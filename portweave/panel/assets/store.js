@@ -1,15 +1,13 @@
 // The state of the page: worktrees as listed, stacks from the event stream, and what the user has
-// expanded. A component subscribes to the topics that it shows, so an event of one stack redraws
-// only that stack.
+// expanded.
 
-import { useEffect, useState } from "./vendor/htm-preact.js";
 import { read, send } from "./api.js";
+import { publish } from "./topics.js";
 
-const MOST_SAMPLES = 150;
+// The plots in the list show this many; the page of a service keeps its own.
+const MOST_SAMPLES = 60;
 const MOST_REMEMBERED = 500;
 const HIDDEN_MS = 30000;
-const FACTS_KEPT_MS = 60000;
-const MOST_FACTS_AT_ONCE = 2;
 // With at most this many running stacks, they are expanded at first.
 const MOST_OPENED = 6;
 
@@ -17,44 +15,11 @@ export const state = {
   projects: null,
   launch: {},
   stacks: new Map(),
+  // Whether the first list of stacks has arrived.
+  hasStacks: false,
   connection: "connecting",
   problem: "",
-  facts: new Map(),
-  toasts: [],
-  busy: new Map(),
 };
-
-const listeners = new Map();
-const versions = new Map();
-
-function versionOf(topics) {
-  return topics.reduce((sum, topic) => sum + (versions.get(topic) || 0), 0);
-}
-
-function publish(topic) {
-  versions.set(topic, (versions.get(topic) || 0) + 1);
-  for (const listener of listeners.get(topic) || []) listener();
-}
-
-export function useTopic(...topics) {
-  const [, draw] = useState(0);
-  const drawn = versionOf(topics);
-  useEffect(() => {
-    const listener = () => draw((count) => count + 1);
-    for (const topic of topics) {
-      if (!listeners.has(topic)) listeners.set(topic, new Set());
-      listeners.get(topic).add(listener);
-    }
-    // An event came between drawing and subscribing, as happens in a hidden tab.
-    if (versionOf(topics) !== drawn) listener();
-    return () => {
-      for (const topic of topics) {
-        listeners.get(topic).delete(listener);
-        if (!listeners.get(topic).size) listeners.delete(topic);
-      }
-    };
-  }, topics);
-}
 
 // Worktrees
 
@@ -80,48 +45,6 @@ export async function loadWorktrees() {
     showOpen();
   }
   isLoading = false;
-}
-
-const factsWaiting = new Map();
-const factsQueue = [];
-let factsAsked = 0;
-
-/** Load facts about a worktree from git, the disk and GitHub; GitHub's arrive later. */
-export function loadFacts(id, again = false) {
-  if (factsWaiting.has(id)) return factsWaiting.get(id);
-  const before = state.facts.get(id);
-  if (before && !again && Date.now() - before.at < FACTS_KEPT_MS) return Promise.resolve();
-  const done = inTurn(() => askFacts(id, again)).finally(() => factsWaiting.delete(id));
-  factsWaiting.set(id, done);
-  return done;
-}
-
-// A browser opens six connections to a server; this leaves some for the user's actions.
-async function inTurn(ask) {
-  if (factsAsked >= MOST_FACTS_AT_ONCE) await new Promise((go) => factsQueue.push(go));
-  else factsAsked++;
-  try {
-    await ask();
-  } finally {
-    const next = factsQueue.shift();
-    if (next) next();
-    else factsAsked--;
-  }
-}
-
-async function askFacts(id, again) {
-  const ask = async (more) => {
-    const found = await read(`/api/v1/facts?${new URLSearchParams({ worktree: id, ...more })}`);
-    state.facts.set(id, { ...found, at: Date.now() });
-    publish(`facts ${id}`);
-    return found.isWhole;
-  };
-  try {
-    if (!(await ask(again ? { refresh: "1" } : {}))) await ask({ whole: "1" });
-  } catch {
-    state.facts.set(id, { ...state.facts.get(id), at: Date.now() });
-    publish(`facts ${id}`);
-  }
 }
 
 // Expanded worktrees
@@ -169,6 +92,15 @@ export function setOpen(keys, open) {
   showOpen();
 }
 
+// The worktree that the user looks at on a page of its own; its usage is asked more often.
+let watched = "";
+
+export function watchWorktree(id) {
+  if (watched === id) return;
+  watched = id;
+  showOpen();
+}
+
 let stream = null;
 let shown = "";
 let isShowing = false;
@@ -177,7 +109,7 @@ let isShowing = false;
 async function showOpen() {
   while (stream && !isShowing) {
     const asked = stream;
-    const open = worktrees().map((one) => one.id).filter(isOpen);
+    const open = worktrees().map((one) => one.id).filter((id) => id === watched || isOpen(id));
     const text = JSON.stringify([asked, open]);
     if (text === shown) return;
     isShowing = true;
@@ -195,6 +127,13 @@ async function showOpen() {
 
 // Stacks, live
 
+const OF_STATES = ["fullName", "state", "reason", "lastError", "url", "port"];
+
+function statesOf(stack) {
+  return stack ? JSON.stringify([stack.problem, stack.isKnown, stack.services.map((row) => OF_STATES.map((name) => row[name]))]) : "";
+}
+
+/** Keep a stack; return whether a state has changed, and not only the usage. */
 function merge(found) {
   const before = state.stacks.get(found.id);
   const samples = new Map((before ? before.services : []).map((row) => [row.fullName, row.samples]));
@@ -205,6 +144,7 @@ function merge(found) {
     row.samples = fresh.length ? [...kept, ...fresh].slice(-MOST_SAMPLES) : kept;
   }
   state.stacks.set(found.id, found);
+  return statesOf(before) !== statesOf(found);
 }
 
 let source = null;
@@ -222,17 +162,20 @@ function connect() {
     const before = [...state.stacks.keys()];
     for (const id of before) if (!ids.has(id)) state.stacks.delete(id);
     found.forEach(merge);
+    state.hasStacks = true;
     for (const id of new Set([...before, ...ids])) publish(`stack ${id}`);
     publish("stacks");
+    publish("states");
     publish("open");
     showOpen();
   });
   source.addEventListener("stack", (event) => {
     const found = JSON.parse(event.data);
     const isNew = !state.stacks.has(found.id);
-    merge(found);
+    const isOther = merge(found);
     publish(`stack ${found.id}`);
     publish("stacks");
+    if (isOther) publish("states");
     if (isNew) {
       publish("open");
       showOpen();
@@ -244,7 +187,10 @@ function connect() {
     state.stacks.delete(id);
     publish(`stack ${id}`);
     publish("stacks");
+    publish("states");
     showOpen();
+    // How it ended is in the list.
+    loadWorktrees();
   });
   source.addEventListener("worktrees", loadWorktrees);
   source.addEventListener("error", () => {
@@ -280,71 +226,4 @@ export function start() {
       connect();
     }
   });
-}
-
-// Actions of the user
-
-let lastToast = 0;
-
-export function toast(text, tone = "info") {
-  const id = ++lastToast;
-  state.toasts = [...state.toasts.slice(-3), { id, text, tone }];
-  publish("toasts");
-  setTimeout(() => dismiss(id), tone === "bad" ? 15000 : 5000);
-}
-
-export function dismiss(id) {
-  state.toasts = state.toasts.filter((one) => one.id !== id);
-  publish("toasts");
-}
-
-// The last pending action by key.
-const asked = new Map();
-
-/**
- * Run an action, show its progress under `key`, and show its result.
- *
- * A new action waits for the pending one of the same key; with `atOnce` it runs beside it. A
- * pending action is not started twice.
- */
-export async function act(key, label, path, body, done, { atOnce = false } = {}) {
-  const before = asked.get(key);
-  if (before && before.label === label) return false;
-  const mine = { label };
-  asked.set(key, mine);
-  state.busy.set(key, label);
-  publish(`busy ${key}`);
-  const others = before ? before.ended : null;
-  const own = (async () => {
-    if (!atOnce) await others;
-    return perform(path, body, done);
-  })();
-  mine.ended = Promise.all([others, own]);
-  await mine.ended;
-  if (asked.get(key) === mine) {
-    asked.delete(key);
-    state.busy.delete(key);
-    publish(`busy ${key}`);
-  }
-  return own;
-}
-
-async function perform(path, body, done) {
-  try {
-    const answer = await send(path, body);
-    if (done) toast(typeof done === "function" ? done(answer) : done);
-    return true;
-  } catch (error) {
-    toast(error.message, "bad");
-    return false;
-  }
-}
-
-export async function copy(text, what) {
-  try {
-    await navigator.clipboard.writeText(text);
-    toast(`${what} copied`);
-  } catch {
-    toast(`the browser refused to copy: ${text}`, "bad");
-  }
 }
