@@ -18,9 +18,11 @@ const GAP_S = 30;
 export function Chart({ label, samples, column, least, format, starts, span }) {
   const [at, setAt] = useState(null);
   if (samples.length < 2) return html`<p class="note chart-empty">No samples yet. They are taken while this page is open.</p>`;
-  const end = samples[samples.length - 1][0];
+  const end = Math.max(Date.now() / 1000, samples[samples.length - 1][0]);
   const begin = end - span;
   const shown = samples.filter((sample) => sample[0] >= begin);
+  if (!shown.length) return html`<p class="note chart-empty">No sample in the last 15 minutes.</p>`;
+  const isNow = end - shown[shown.length - 1][0] <= GAP_S;
   const values = shown.map((sample) => sample[column]);
   const most = Math.max(least, ...values) * 1.1;
   const x = (time) => ((time - begin) / span) * WIDTH;
@@ -39,9 +41,10 @@ export function Chart({ label, samples, column, least, format, starts, span }) {
   };
   const last = values[values.length - 1];
   const marks = starts.filter((time) => time >= begin && time <= end);
-  const summary = `${label}: ${format(last)} now, ${format(Math.min(...values))} to ${format(Math.max(...values))}${marks.length ? `, ${marks.length} starts` : ""}`;
+  const newest = shown[shown.length - 1];
+  const summary = `${label}: ${format(last)} ${isNow ? "now" : `at ${clock(newest[0] * 1000)}`}, ${format(Math.min(...values))} to ${format(Math.max(...values))}${marks.length ? `, ${marks.length} starts` : ""}`;
   return html`<p class="chart-value"><strong>${format(chosen ? chosen[column] : last)}</strong>
-      <span class="muted">${chosen ? `at ${clock(chosen[0] * 1000)}` : `now, at most ${format(Math.max(...values))}`}</span></p>
+      <span class="muted">${chosen || !isNow ? `at ${clock((chosen || newest)[0] * 1000)}` : "now"}${chosen ? "" : `, at most ${format(Math.max(...values))}`}</span></p>
     <svg
       class="chart"
       viewBox="0 0 ${WIDTH} ${HEIGHT}"

@@ -70,7 +70,8 @@ const TONES = {
   backoff: "warn",
   unhealthy: "warn",
   failed: "bad",
-  blocked: "bad",
+  // It only follows from another one.
+  blocked: "held",
   exited: "idle",
   stopped: "idle",
 };

@@ -2,6 +2,7 @@
 
 import { html } from "./vendor/htm-preact.js";
 import { toneOf } from "./format.js";
+import { isTrouble } from "./model.js";
 import { go, serviceAddress } from "./router.js";
 
 const WIDTH = 168;
@@ -17,7 +18,7 @@ export function Graph({ worktree, rows }) {
   const { nodes, edges, width, height } = layout(worktree.services);
   const stateOf = (name) => {
     const all = rows.filter((row) => row.name === name);
-    return { state: (all.find((row) => toneOf(row.state) === "bad") || all[0])?.state || "not running", count: all.length };
+    return { state: (all.find(isTrouble) || all[0])?.state || "not running", count: all.length };
   };
   const follow = (event, name) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
@@ -35,11 +36,9 @@ export function Graph({ worktree, rows }) {
       ${nodes.map(({ service, x, y }) => {
         const { state, count } = stateOf(service.name);
         const waits = service.needs.map((need) => need.name).join(", ");
-        const label = `${service.name}, ${state}${waits ? `, waits for ${waits}` : ""}`;
         return html`<a
           key=${service.name}
           href=${serviceAddress(worktree, service.name)}
-          aria-label=${label}
           data-row
           data-key=${`${worktree.id} ${service.name}`}
           onClick=${(event) => follow(event, service.name)}
@@ -47,9 +46,9 @@ export function Graph({ worktree, rows }) {
           <g class="node ${toneOf(state)}" transform="translate(${x} ${y})">
             <rect width=${WIDTH} height=${HEIGHT} rx="8" />
             <circle cx="16" cy="17" r="4.5" />
-            <text x="28" y="21" class="node-name">${cut(service.name, 16)}</text>
+            <text x="28" y="21" class="node-name">${cut(service.name, 16)}</text>${" "}
             <text x="28" y="37" class="node-state">${state}${service.oneshot ? ", once" : ""}${count > 1 ? `, ${count} instances` : ""}</text>
-            <title>${label}</title>
+            ${waits && html`<desc>It waits for ${waits}.</desc>`}
           </g>
         </a>`;
       })}

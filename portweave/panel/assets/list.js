@@ -19,12 +19,12 @@ const MOST_FORCED = 20;
 export function List() {
   useTopic("worktrees", "states", "open", "route");
   if (state.problem && !state.projects) {
-    return html`<div class="empty"><h2>Cannot read the list</h2><p>${state.problem}</p></div>`;
+    return html`<div class="empty"><h1 tabindex="-1" data-heading>Cannot read the list</h1><p>${state.problem}</p></div>`;
   }
   if (!state.projects || !state.hasStacks) return html`<${Loading} />`;
   if (!state.projects.length) {
     return html`<div class="empty">
-      <h2>No worktree has ports yet</h2>
+      <h1 tabindex="-1" data-heading>No worktree has ports yet</h1>
       <p>Go to a project that has a <code>Procfile</code> or a <code>portweave.yaml</code>, and run</p>
       <pre>portweave up</pre>
       <p>It appears here automatically.</p>
@@ -35,7 +35,8 @@ export function List() {
   const shown = found(sought, filter);
   const isForced = Boolean(sought.trim() || filter) && shown.reduce((sum, one) => sum + one.stacks.length, 0) <= MOST_FORCED;
   let drawn = 0;
-  return html`${state.problem && html`<p class="problem" role="alert">${state.problem}</p>`}
+  return html`<h1 class="sr" tabindex="-1" data-heading>Stacks</h1>
+    ${state.problem && html`<p class="problem" role="alert">${state.problem}</p>`}
     <${Filters} filter=${filter} />
     ${shown.length === 0 && html`<${NoMatch} sought=${sought} filter=${filter} />`}
     ${shown.map(({ project, stacks }) => {

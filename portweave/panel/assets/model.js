@@ -41,9 +41,9 @@ function idleRows(worktree) {
   }));
 }
 
-/** The links of a running service: its name first. A service that speaks no HTTP has none. */
+/** The links of a service that runs: its name first. A service that speaks no HTTP has none. */
 export function linksOf(row, known) {
-  if (row.state === IDLE) return [];
+  if (!isUp(row)) return [];
   const named = (known && known.links) || [];
   const own = row.url ? [{ url: row.url, envVar: "" }] : [];
   const rest = row.url ? named.filter((link) => link.envVar) : named;

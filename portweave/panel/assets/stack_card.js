@@ -3,9 +3,9 @@
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./vendor/htm-preact.js";
 import { busy } from "./actions.js";
 import { facts, loadFacts } from "./facts.js";
-import { ago, size, toneOf } from "./format.js";
+import { ago, instanceOf, size, toneOf } from "./format.js";
 import { Icon } from "./icons.js";
-import { countStates, titleOf } from "./model.js";
+import { countStates, isTrouble, rowsOf, titleOf } from "./model.js";
 import { stackAddress } from "./router.js";
 import { StackMenu, down, prune, up } from "./service_actions.js";
 import { ServiceRow } from "./service_row.js";
@@ -32,6 +32,9 @@ export function StackCard({ worktree, project, rows, isPart, isForced }) {
   const stack = state.stacks.get(id);
   const region = `services-${id}`;
   const title = titleOf(worktree);
+  // The list is drawn again when a state changes; usage changes between.
+  const names = new Set(rows.map((row) => row.fullName));
+  const shown = isPart ? rowsOf(worktree).filter((row) => names.has(row.fullName)) : rowsOf(worktree);
   useEffect(() => {
     if (!open) return undefined;
     loadFacts(id);
@@ -62,7 +65,7 @@ export function StackCard({ worktree, project, rows, isPart, isForced }) {
       ${open &&
       html`<${Details} worktree=${worktree} />
         <${Problems} worktree=${worktree} stack=${stack} />
-        <${ServiceTable} worktree=${worktree} project=${project} rows=${rows} />
+        <${ServiceTable} worktree=${worktree} project=${project} rows=${shown} />
         ${isPart && html`<p class="note">Other services do not match.</p>`}`}
     </div>
   </article>`;
@@ -97,7 +100,7 @@ export function StackButtons({ worktree, project, isPage = false }) {
   const isEnding = busy.get(id) === "Stopping …";
   return html`<div class="acts">
     ${stack
-      ? html`<${Action} busy=${id} icon="stop" kind="quiet" label="Stop" doing=${isEnding ? "Stopping …" : busy.get(id)} onClick=${() => setAsking("down")} />`
+      ? html`<${Action} busy=${isEnding ? id : ""} icon="stop" kind="quiet" label="Stop" onClick=${() => setAsking("down")} />`
       : worktree.canStart &&
         html`<${Action}
           busy=${id}
@@ -160,7 +163,7 @@ export function Summary({ stack, worktree }) {
   if (stack.problem) return html`<span class="pill bad">no answer</span>`;
   const memory = stack.services.reduce((sum, row) => sum + (row.rssBytes || 0), 0);
   return html`${countStates(stack.services).map(
-      ([name, count]) => html`<span key=${name} class="pill ${toneOf(name)}">${count} ${name}</span>`,
+      ([name, count]) => html`<span key=${name} class="pill ${toneOf(name)}">${isTrouble({ state: name }) && count === 1 ? instanceOf(stack.services.find((row) => row.state === name)) : count} ${name}</span>`,
     )}
     ${memory > 0 && html`<span class="muted">${size(memory)}</span>`}`;
 }

@@ -131,7 +131,7 @@ def test_many_or_idle_or_loading_worktrees_break_no_width(
         page = pages()
         page.prepare(scene_script(scene(count, mood)))
         page.go(url)
-        page.wait("document.querySelector('.skeleton, article')")
+        page.wait("!!document.querySelector('.skeleton, article')")
         assert not wrong(page, list(WIDTHS), dark=True), (count, mood)
         for width in (375, 1280):
             page.set_view(width=width)
@@ -152,7 +152,7 @@ def test_menus_and_dialogs_stay_inside_the_window(panel: "StartPanel", pages: "P
             page.run(FRAME)
             for menu in ("More of main", "More of web"):
                 page.press(menu)
-                page.wait("document.querySelector('.menu.placed:popover-open')")
+                page.wait("!!document.querySelector('.menu.placed:popover-open')")
                 page.wait(inside % ".menu:popover-open")
                 page.key("Escape", 27)
                 page.wait("!document.querySelector('.menu:popover-open')")
