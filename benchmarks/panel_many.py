@@ -25,6 +25,7 @@ from startup import environment
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from portweave.supervisor.registry.stack_records import stack_key
 from tests.support.browser import (
     WATCH_STATE,
     Browser,
@@ -92,27 +93,26 @@ def measure(
         page.set_view()
         began_s = time.monotonic()
         page.go(found[0])
-        ready = (
-            "[...document.querySelectorAll('.pill.good')].filter((e) => e.innerText === '2 ready')"
-        )
-        page.wait(f"{ready}.length === {len(roots)}", timeout_s=120)
+        page.wait(f"document.body.innerText.includes('{2 * len(roots)} ready')", timeout_s=120)
+        page.wait(f"document.querySelectorAll('.slot').length === {len(roots)}")
         print(f"{'all stacks drawn':<34}{time.monotonic() - began_s:8.2f} s")
         groups = {
             "panel": [psutil.Process(panel.pid)],
             "supervisors": supervisors,
             "browser": [
                 process
-                for process in psutil.process_iter()
-                if f"--user-data-dir={profile}" in " ".join(process.cmdline())
+                for process in psutil.process_iter(["cmdline"])
+                if f"--user-data-dir={profile}" in " ".join(process.info["cmdline"] or ())
             ],
         }
         idle(groups, seconds, "all closed")
         began_s = time.monotonic()
         page.run("document.querySelector('.bulk button').click()")
-        page.wait(f"document.querySelectorAll('tr.service').length === {2 * len(roots)}")
+        # Only rows near the window are drawn.
+        page.wait("document.querySelectorAll('tr.service').length > 8")
         print(f"{'all opened':<34}{time.monotonic() - began_s:8.2f} s")
         # Meanwhile the page loads facts from git and the disk.
-        page.wait("!document.body.innerText.includes('looking …')", timeout_s=120)
+        page.wait("!document.body.innerText.includes('loading …')", timeout_s=120)
         idle(groups, seconds, "all open")
         took_ms = sorted(change(portweave, page, root, environ) for root in roots[:15])
         print(
@@ -153,6 +153,12 @@ def change(portweave: str, page: Page, root: Path, environ: dict[str, str]) -> f
     done = subprocess.run(argv, cwd=root, env=environ, check=True, capture_output=True)
     rows = json.loads(done.stdout)["services"]
     pid = next(row["pid"] for row in rows if row["name"] == "two")
+    row = f"document.querySelector('[data-root={json.dumps(str(root))}] [data-service=two]')"
+    page.run(
+        "[...document.querySelectorAll('.slot')].find((e) => e.dataset.height.startsWith("
+        f"{json.dumps(stack_key(str(root), 'main'))})).scrollIntoView()"
+    )
+    page.wait(f"!!{row}")
     page.run(WATCH_STATE % (root, "two"))
     killed_s = time.time()
     os.kill(pid, signal.SIGKILL)

@@ -7,7 +7,7 @@ import json
 from collections import deque
 from collections.abc import Iterable
 
-from portweave.encoding.json_write import is_object
+from portweave.encoding.json_text import is_object
 from portweave.encoding.value import value
 
 # How many runs of an instance are kept.

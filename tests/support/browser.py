@@ -127,6 +127,12 @@ class Page:
         self.send("Page.navigate", url=url)
         self.wait("!window.isOld && document.readyState === 'complete'")
 
+    def reload(self) -> None:
+        """Load the page again."""
+        self.run("window.isOld = true")
+        self.send("Page.reload")
+        self.wait("!window.isOld && document.readyState === 'complete'")
+
     def run(self, script: str) -> Any:
         """Return the value of an expression; a promise is awaited."""
         answer = self._evaluate(script)

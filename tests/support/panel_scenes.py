@@ -29,11 +29,14 @@ _TROUBLE = {
     "scheduler": ("blocked", "worker is in backoff: exited with status 1"),
     "api": (
         "unhealthy",
-        "http://127.0.0.1:30001/health answers 503; "
-        "the connection to postgres://shop@127.0.0.1:30003/shop_development was refused",
+        (
+            "http://127.0.0.1:30001/health answers 503; "
+            "the connection to postgres://shop@127.0.0.1:30003/shop_development was refused"
+        ),
     ),
 }
-# Some markup that must stay text, in whatever comes from files and services.
+_ERROR = "Error: connect ECONNREFUSED 127.0.0.1:30003"
+# Markup that must stay text, in whatever comes from files and services.
 MARKUP = "<img src=x onerror=window.hacked=1><script>window.hacked=1</script>"
 
 
@@ -73,7 +76,9 @@ def scene(count: int, mood: str = "well", *, services: int = 10) -> dict[str, An
         )  # fmt: skip
         if not is_idle:
             is_bad = mood == "trouble" and number % 3 == 0
-            rows = [_row(one, namespace, project, is_bad=is_bad, at=at) for at, one in enumerate(known)]
+            rows = [
+                _row(one, namespace, project, is_bad=is_bad, at=at) for at, one in enumerate(known)
+            ]
             stacks.append(
                 {
                     "id": id_, "project": project, "namespace": namespace, "worktreeRoot": root,
@@ -126,7 +131,7 @@ def _row(
         "exitCode": None if lives else 3, "startedAt": "2026-01-01T09:00:00.000Z",
         "readyAt": None, "cpuPercent": 3.5 if lives else None,
         "rssBytes": 45_000_000 if lives else None, "reason": reason,
-        "lastError": "Error: connect ECONNREFUSED 127.0.0.1:30003" if state == "unhealthy" else None,
+        "lastError": _ERROR if state == "unhealthy" else None,
         "samples": [[1e9 + 2 * n, (n * 7 + at) % 23, 4e7 + 1e6 * ((n * 5) % 9)] for n in range(60)]
         if lives else [],
     }  # fmt: skip

@@ -11,8 +11,9 @@ import { isOpen, setOpen, state, worktrees } from "./store.js";
 import { useTopic } from "./topics.js";
 import { Action, Confirm, Skeleton } from "./widgets.js";
 
-// As many cards are drawn at first; the others once they are near the window.
-const FIRST_CARDS = 8;
+// So many rows are drawn at first, a collapsed card counting as one; the others once they are near
+// the window.
+const FIRST_ROWS = 24;
 // While searching, so many worktrees are expanded.
 const MOST_FORCED = 20;
 
@@ -42,7 +43,11 @@ export function List() {
     ${shown.map(({ project, stacks }) => {
       const key = `project ${project.id}`;
       const open = isForced || isOpen(key);
-      const cards = stacks.map((one) => html`<${LazyCard} key=${one.worktree.id} ...${one} project=${project} isForced=${isForced} isNear=${drawn++ < FIRST_CARDS} />`);
+      const cards = stacks.map((one) => {
+        const isNear = drawn < FIRST_ROWS;
+        drawn += isForced || isOpen(one.worktree.id) ? one.rows.length : 1;
+        return html`<${LazyCard} key=${one.worktree.id} ...${one} project=${project} isForced=${isForced} isNear=${isNear} />`;
+      });
       return html`<section class="project" key=${project.id} aria-label=${project.name}>
         <${ProjectHead} project=${project} stacks=${stacks} open=${open} id=${key} />
         ${open && cards}

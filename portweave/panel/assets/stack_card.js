@@ -25,7 +25,7 @@ const HEADINGS = [
   ["memory", "Memory"],
 ];
 
-export function StackCard({ worktree, project, rows, isPart, isForced }) {
+export function StackCard({ worktree, project, rows, isPart, isForced, hasRows }) {
   const { id } = worktree;
   useTopic("open", `stack ${id}`, `facts ${id}`, `busy ${id}`);
   const open = isForced || isOpen(id);
@@ -63,6 +63,7 @@ export function StackCard({ worktree, project, rows, isPart, isForced }) {
     </header>
     <div id=${region} hidden=${!open}>
       ${open &&
+      hasRows &&
       html`<${Details} worktree=${worktree} />
         <${Problems} worktree=${worktree} stack=${stack} />
         <${ServiceTable} worktree=${worktree} project=${project} rows=${shown} />
@@ -208,7 +209,27 @@ const MOST_HEIGHTS = 2000;
 const ROW_HEIGHT = 37;
 const HEAD_HEIGHT = 46;
 const OPEN_HEIGHT = 64;
+// What is drawn in one frame, in rows; a collapsed card counts as one.
+const ROWS_A_FRAME = 24;
 const seers = new Map();
+let waiting = [];
+
+// A page that draws many cards at once would not react meanwhile.
+function drawNext() {
+  let rows = 0;
+  while (waiting.length && rows < ROWS_A_FRAME) {
+    const [weight, draw] = waiting.shift();
+    rows += weight;
+    draw();
+  }
+  if (waiting.length) requestAnimationFrame(drawNext);
+}
+
+function drawSoon(weight, draw) {
+  waiting.push([weight, draw]);
+  if (waiting.length === 1) requestAnimationFrame(drawNext);
+}
+
 const observer = new IntersectionObserver(
   (entries) => {
     for (const entry of entries) seers.get(entry.target)?.(entry.isIntersecting);
@@ -222,26 +243,46 @@ export function LazyCard({ isNear, ...card }) {
   const ref = useRef(null);
   const [isSeen, setSeen] = useState(isNear);
   const open = isForced || isOpen(worktree.id);
+  // Many cards may be expanded at once, so the rows of each are drawn in its turn.
+  const [hasRows, setHasRows] = useState(isNear && open);
+  const now = useRef({});
+  Object.assign(now.current, { open, weight: open ? rows.length : 1 });
   const key = `${worktree.id} ${open} ${rows.length}`;
   useLayoutEffect(() => {
     const element = ref.current;
+    const draw = () => {
+      if (!now.current.isWanted) return;
+      setSeen(true);
+      setHasRows(now.current.open);
+    };
+    now.current.drawSoon = () => drawSoon(now.current.weight, draw);
     seers.set(element, (seen) => {
       // The focus stays where it is.
       if (!seen && element.contains(document.activeElement)) return;
-      if (!seen && element.offsetHeight) remember(element.dataset.height, element.offsetHeight);
-      setSeen(seen);
+      now.current.isWanted = seen;
+      if (seen) {
+        now.current.drawSoon();
+        return;
+      }
+      if (element.offsetHeight) remember(element.dataset.height, element.offsetHeight);
+      setSeen(false);
+      setHasRows(false);
     });
     observer.observe(element);
     return () => {
+      now.current.isWanted = false;
       observer.unobserve(element);
       seers.delete(element);
     };
   }, []);
   useLayoutEffect(() => {
-    if (isSeen) ref.current.style.removeProperty("height");
-    else ref.current.style.height = `${heights.get(key) || HEAD_HEIGHT + (open ? OPEN_HEIGHT + rows.length * ROW_HEIGHT : 0)}px`;
+    if (isSeen && open && !hasRows) now.current.drawSoon();
+  }, [isSeen, open, hasRows]);
+  useLayoutEffect(() => {
+    const isWhole = isSeen && hasRows === open;
+    ref.current.style.minHeight = isWhole ? "" : `${heights.get(key) || HEAD_HEIGHT + (open ? OPEN_HEIGHT + rows.length * ROW_HEIGHT : 0)}px`;
   });
-  return html`<div class="slot" id=${`card-${worktree.id}`} ref=${ref} data-height=${key}>${isSeen && html`<${StackCard} ...${card} />`}</div>`;
+  return html`<div class="slot" id=${`card-${worktree.id}`} ref=${ref} data-height=${key}>${isSeen && html`<${StackCard} ...${card} hasRows=${hasRows} />`}</div>`;
 }
 
 function remember(key, height) {

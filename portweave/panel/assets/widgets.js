@@ -72,10 +72,8 @@ export function Menu({ name, children }) {
     const toggled = (event) => {
       const opens = event.newState === "open";
       setOpen(opens);
-      if (opens) {
-        place(menu, button.current);
-        items(menu)[0]?.focus();
-      }
+      if (opens) place(menu, button.current);
+      else menu.classList.remove("placed");
     };
     menu.addEventListener("toggle", toggled);
     return () => menu.removeEventListener("toggle", toggled);

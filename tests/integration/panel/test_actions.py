@@ -67,8 +67,9 @@ def linked(tmp_path: Path) -> Path:
 def choose(page: "Page", menu: str, item: str) -> None:
     """Choose an item of a menu."""
     page.press(f"More of {menu}")
-    page.press(item, within="details.menu[open]")
-    page.wait("!document.querySelector('details.menu[open]')")
+    page.wait("!!document.querySelector('.menu.placed:popover-open')")
+    page.press(item, within=".menu:popover-open")
+    page.wait("!document.querySelector('.menu:popover-open')")
 
 
 def test_copies_are_in_the_clipboard_and_programs_are_started(
@@ -83,7 +84,9 @@ def test_copies_are_in_the_clipboard_and_programs_are_started(
     editor, terminal = stand_in(programs, "code"), stand_in(programs, "gnome-terminal")
     assert cli("up", "--detach", cwd=linked).returncode == 0
     one = panel(PATH=f"{programs}:{os.environ['PATH']}", DISPLAY=":7", PORTWEAVE_EDITOR="")
-    namespace = one.worktree(linked)["namespace"]
+    # A worktree's title is its branch.
+    title = one.worktree(linked)["branch"]
+    assert title == "fix"
     page = pages()
     pages.browser.allow(one.url[:-1], "clipboardReadWrite", "clipboardSanitizedWrite")
     page.go(one.url)
@@ -96,9 +99,9 @@ def test_copies_are_in_the_clipboard_and_programs_are_started(
         page.wait("!document.querySelector('.toast')")
         return str(page.run("navigator.clipboard.readText()"))
 
-    choose(page, namespace, "Copy path")
+    choose(page, title, "Copy path")
     assert copied("Path") == str(linked)
-    choose(page, namespace, "Copy remove command")
+    choose(page, title, "Copy remove command")
     command = copied("Command")
     assert shlex.split(command) == ["git", "worktree", "remove", str(linked)]
     choose(page, "web", "Copy URL")
@@ -108,25 +111,25 @@ def test_copies_are_in_the_clipboard_and_programs_are_started(
     assert copied("Command") == SERVE
     choose(page, "web", "Copy logs command")
     assert copied("Command") == "portweave logs -f web"
-    link = json.dumps(f".menu-items a[href='{url}']")
+    link = json.dumps(f"[data-service=web] .host[href='{url}']")
     assert page.run(f"document.querySelector({link}).target") == "_blank"
 
-    choose(page, namespace, "Open in editor")
+    choose(page, title, "Open in editor")
     page.wait_for_text("Opened in editor", within=".toasts")
     eventually(editor.exists)
     assert editor.read_text() == f"/|{linked}|"
-    choose(page, namespace, "Open in terminal")
+    choose(page, title, "Open in terminal")
     page.wait_for_text("Opened in terminal", within=".toasts")
     eventually(terminal.exists)
     assert terminal.read_text() == f"{linked}|--working-directory={linked}|"
     assert not list(tmp_path.glob("**/bad"))
     (programs / "code").unlink()
-    choose(page, namespace, "Open in editor")
+    choose(page, title, "Open in editor")
     page.wait_for_text("Not opened: no editor was found", within=".toasts")
     page.save_screenshot("panel-odd-folder")
 
     (linked / "new").write_text("x")
-    choose(page, namespace, "Refresh")
+    choose(page, title, "Refresh")
     page.wait_for_text("uncommitted changes", within=".facts")
 
 
@@ -138,59 +141,123 @@ def test_views_open_and_close_by_keys_and_clicks(
     wait_for_state(page, "web", "ready")
     # Expand and collapse.
     shown = "document.querySelectorAll('tr.service').length"
-    page.press("Close all", within=".bulk")
+    page.press("Collapse all", within=".bulk")
     page.wait(f"{shown} === 0")
-    page.press("Open all", within=".bulk")
+    page.press("Expand all", within=".bulk")
     page.wait(f"{shown} === 3")
-    page.press("main", within="article")
+    page.press("Services of main", within="article")
     page.wait(f"{shown} === 0")
-    page.press("main", within="article")
+    page.press("Services of main", within="article")
     page.press("shop", within="section.project")
     page.wait("!document.querySelector('article')")
     page.press("shop", within="section.project")
     wait_for_state(page, "web", "ready")
     # A click beside a menu closes it, and so does Escape, which returns the focus.
+    opened = "document.querySelectorAll('.menu:popover-open')"
     page.press("More of web")
-    page.wait("document.querySelectorAll('details.menu[open]').length === 1")
+    page.wait(f"{opened}.length === 1")
     page.press("More of main")
-    page.wait("document.querySelector('details.menu[open] summary').ariaLabel === 'More of main'")
-    assert page.run("document.querySelectorAll('details.menu[open]').length") == 1
+    page.wait(f"{opened}[0]?.ariaLabel === 'More of main'")
+    assert page.run(f"{opened}.length") == 1
+    page.wait("document.activeElement.innerText === 'Start all'")
+    page.key("ArrowDown", 40)
+    page.wait("document.activeElement.innerText === 'Restart all'")
     page.key("Escape", 27)
-    page.wait("!document.querySelector('details.menu[open]')")
-    assert page.run("document.activeElement.ariaLabel") == "More of main"
-    # Links switch the view.
-    page.press("Memory", within="nav")
+    page.wait(f"{opened}.length === 0")
+    page.wait("document.activeElement.ariaLabel === 'More of main'")
+    # Links switch the view, and back returns the focus.
+    page.press("Memory", within=".top")
     page.wait_for_text("By worktree")
     page.press("talker", within=".memory + .memory")
-    page.wait_for_text("/products/", within=".lines")
-    page.press("Close", within=".drawer")
-    page.wait("document.activeElement.innerText === 'talker'")
-    page.press("Worktrees", within="nav")
+    page.wait_for_text("printf", within=".about")
+    page.press("Stacks", within=".top")
     wait_for_state(page, "mailer", "failed")
-    # An error links to its log. Another view replaces it, and closing it returns the focus.
-    page.wait_for_text("smtp.local refused", within=".last-error")
-    page.run("document.querySelector('.error-line').focus()")
+    # An error links to its explanation.
+    page.wait_for_text("smtp.local refused", within=".told")
+    page.run("document.querySelector('.reason').focus()")
     page.key("Enter", 13)
-    page.wait_for_text("smtp.local refused", within=".lines")
-    page.press("Logs of web")
-    page.wait_for_text("web", within="#drawer-title")
-    page.key("Escape", 27)
-    page.wait("!document.querySelector('.drawer')")
-    assert page.run("document.activeElement.ariaLabel") == "Logs of web"
+    page.wait_for_text("smtp.local refused", within=".prose")
+    page.run("history.back()")
+    page.wait("document.activeElement.className === 'reason'")
     page.press("Keys")
-    page.wait_for_text("these keys", within=".help")
-    page.save_screenshot("panel-keys")
-    page.press("Keys")
-    page.wait("!document.querySelector('.help')")
-    # Escape closes a dialog without an action, and returns the focus.
-    page.press("Stop the stack main")
-    page.wait("document.querySelectorAll('dialog[open]').length === 1")
-    assert page.run("document.activeElement.innerText") == "Cancel"
-    page.save_screenshot("panel-down")
+    page.wait_for_text("these keys", within="dialog")
     page.key("Escape", 27)
     page.wait("!document.querySelector('dialog')")
-    assert page.run("document.activeElement.ariaLabel") == "Stop the stack main"
+    # Escape closes a dialog without an action, and returns the focus.
+    page.press("Stop", within="article")
+    page.wait("document.querySelectorAll('dialog[open]').length === 1")
+    assert page.run("document.activeElement.innerText") == "Cancel"
+    page.key("Escape", 27)
+    page.wait("!document.querySelector('dialog')")
+    assert page.run("document.activeElement.innerText") == "Stop"
     wait_for_state(page, "web", "ready")
+    # Three themes; the choice outlives a reload.
+    page.press("Theme: system")
+    page.press("Theme: light")
+    page.wait("document.documentElement.dataset.theme === 'dark'")
+    background = "getComputedStyle(document.body).backgroundColor"
+    assert page.run(background) == "rgb(14, 18, 23)"
+    page.reload()
+    assert page.run(background) == "rgb(14, 18, 23)"
+    page.press("Theme: dark")
+    page.wait("!document.documentElement.dataset.theme")
+
+
+def test_a_filter_and_a_search_show_what_is_in_trouble(
+    panel: "StartPanel", shop: Path, pages: "Pages"
+) -> None:
+    page = pages()
+    page.go(panel().url)
+    wait_for_state(page, "mailer", "failed")
+    names = "[...document.querySelectorAll('tr.service')].map((e) => e.dataset.service).join()"
+    page.press("1 in trouble", within=".filters")
+    page.wait(f"{names} === 'mailer'")
+    page.reload()
+    page.wait(f"{names} === 'mailer'")
+    page.press("2 ready", within=".filters")
+    page.wait(f"{names} === 'web,talker'")
+    page.press("3 all", within=".filters")
+    page.key("/")
+    page.type("smtp refused")
+    page.wait(f"{names} === 'mailer'")
+    page.key("Escape", 27)
+    page.wait(f"{names} === 'mailer,web,talker'")
+    page.type("ready")
+    page.wait(f"{names} === 'web,talker'")
+
+
+def test_all_services_are_stopped_started_and_restarted(
+    panel: "StartPanel", shop: Path, pages: "Pages"
+) -> None:
+    page = pages()
+    page.go(panel().url + "#/stack/shop/main")
+    wait_for_state(page, "web", "ready")
+    page.press("Stop all")
+    wait_for_state(page, "web", "stopped")
+    wait_for_state(page, "talker", "stopped")
+    page.press("Start all")
+    wait_for_state(page, "web", "ready")
+    wait_for_state(page, "talker", "ready")
+    page.wait_for_text("All of main starts", within=".toasts")
+    page.press("Restart all")
+    page.wait_for_text("All of main restarts", within=".toasts")
+    wait_for_state(page, "web", "ready")
+
+
+def test_a_stack_that_ended_badly_says_so_afterwards(
+    panel: "StartPanel", project: Path, up: "StartUp", pages: "Pages"
+) -> None:
+    write(project, 'services: {mailer: {command: "exit 3", port: false, restart: "no"}}')
+    stack = up(project)
+    page = pages()
+    page.go(panel().url)
+    assert stack.wait() == 1
+    page.wait_for_text("ended badly", within=".summary")
+    page.press("Services of main")
+    page.wait_for_text("mailer failed: exited with status 3", within="article .problem")
+    page.run("location.hash = document.querySelector('.cell-name a').hash")
+    page.wait_for_text("The stack ended", within=".page")
+    page.wait_for_text("status 3", within=".runs")
 
 
 def test_a_log_is_cleared_and_a_pause_outlives_a_search(
@@ -201,25 +268,26 @@ def test_a_log_is_cleared_and_a_pause_outlives_a_search(
     lines = "document.querySelectorAll('.line').length"
     page.press("Logs of mailer")
     page.wait_for_text("smtp.local refused", within=".lines")
-    page.wait_for_text("1 line", within=".drawer .status")
-    page.press("Clear", within=".drawer")
+    page.wait_for_text("1 line", within=".status")
+    page.press("Clear", within=".tools")
     page.wait(f"{lines} === 0")
-    page.wait_for_text("Cleared", within=".drawer .status")
-    page.run("document.querySelector('.drawer input').focus()")
+    page.wait_for_text("Cleared", within=".status")
+    page.run("document.querySelector('main input[type=search]').focus()")
     page.type("nowhere to be found")
-    page.wait_for_text("No line with", within=".drawer .status")
+    page.wait_for_text("No line with", within=".status")
+    page.run("history.back()")
     page.press("Logs of talker")
     page.wait_for_text("/products/", within=".lines")
-    page.press("Pause", within=".drawer")
-    page.run("document.querySelector('.drawer input').focus()")
+    page.press("Pause", within=".tools")
+    page.run("document.querySelector('main input[type=search]').focus()")
     # The search finds earlier lines. New lines are counted, not shown.
     page.type("PRODUCTS/")
     page.wait("document.querySelectorAll('.line mark').length > 0")
-    page.wait("document.querySelector('[aria-pressed=true]').innerText.startsWith('Resume (')")
+    page.wait("/\\d+ new lines?/.test(document.querySelector('.new-lines')?.innerText)")
     before = page.run(lines)
-    page.press("Clear", within=".drawer")
+    page.press("Clear", within=".tools")
     page.wait(f"{lines} === 0")
-    page.run("document.querySelector('[aria-pressed=true]').click()")
+    page.press("Resume", within=".tools")
     page.wait(f"{lines} > 0")
     assert before > 0
 
@@ -232,25 +300,25 @@ def test_a_secret_is_shown_on_demand(panel: "StartPanel", shop: Path, pages: "Pa
     wait_for_state(page, "web", "ready")
     choose(page, "web", "Environment")
     page.wait_for_text("API_KEY", within=".variables")
-    page.run("document.querySelector('.drawer input').focus()")
+    page.run("document.querySelector('main input[type=search]').focus()")
     page.type("api_k")
     rows = "document.querySelectorAll('.variables tbody tr').length"
     page.wait(f"{rows} === 1")
     assert "sk-very-secret" not in page.run("document.documentElement.outerHTML")
-    page.press("Show API_KEY")
+    page.press("Show API_KEY", within=".variables")
     page.wait_for_text("sk-very-secret", within=".variables")
     page.save_screenshot("panel-revealed")
     page.press("API_KEY", within=".variables")
     page.wait_for_text("API_KEY copied", within=".toasts")
     assert page.run("navigator.clipboard.readText()") == "API_KEY=sk-very-secret"
-    page.press("Hide API_KEY")
+    page.press("Hide API_KEY", within=".variables")
     page.wait_for_text("hidden", within=".variables tbody")
-    page.press("Show API_KEY")
+    page.press("Show API_KEY", within=".variables")
     page.wait_for_text("sk-very-secret", within=".variables")
-    page.press("Why", within=".drawer")
-    page.wait_for_text("web is ready.", within=".drawer")
-    page.press("Refresh", within=".drawer")
-    page.press("Environment", within=".drawer")
+    page.press("Why", within=".tabs")
+    page.wait_for_text("web is ready.", within=".prose")
+    page.press("Refresh", within=".prose")
+    page.press("Environment", within=".tabs")
     page.wait_for_text("API_KEY", within=".variables")
     assert "sk-very-secret" not in page.text()
 
@@ -266,10 +334,11 @@ def test_a_service_without_a_port_is_scaled_and_one_is_stopped_with_its_stack(
 
     def scale(count: int) -> None:
         page.press("More of worker")
-        page.run("document.querySelector('details.menu[open] .scale input').focus()")
+        page.wait("!!document.querySelector('.menu.placed:popover-open')")
+        page.run("document.querySelector('.menu:popover-open .scale input').focus()")
         page.run("document.activeElement.select()")
         page.type(str(count))
-        page.press("Scale", within="details.menu[open]")
+        page.press("Scale", within=".menu:popover-open")
 
     scale(3)
     wait_for_state(page, "worker.3", "ready")
@@ -278,13 +347,13 @@ def test_a_service_without_a_port_is_scaled_and_one_is_stopped_with_its_stack(
     wait_for_state(page, "worker.3", "stopped")
     scale(1)
     page.wait("document.querySelectorAll('tr.service').length === 1")
-    page.press("Stop the stack main")
+    page.press("Stop", within="article")
     page.press("Stop the stack", within="dialog")
     wait_for_state(page, "worker", "not running")
     page.press("Logs of worker")
     page.wait_for_text("up", within=".lines")
-    page.press("Why", within=".drawer")
-    page.wait_for_text("The stack is not running", within=".drawer")
+    page.press("Why", within=".tabs")
+    page.wait_for_text("The stack is not running", within=".page")
 
 
 def test_an_unreadable_list_is_reported_and_recovers(
@@ -319,10 +388,12 @@ def test_pull_requests_are_shown_where_gh_knows_them(
     }  # fmt: skip
     answer.write_text(json.dumps(request))
     one = panel(PATH=f"{programs}:{os.environ['PATH']}")
-    namespace = one.worktree(linked)["namespace"]
+    # A worktree's title is its branch.
+    title = one.worktree(linked)["branch"]
+    assert title == "fix"
     page = pages()
     page.go(one.url)
-    page.press(namespace)
+    page.press("Services of fix")
     page.wait_for_text("#42 open, checks failed, changes requested", within=".facts")
     tag = "document.querySelector('.facts a')"
     assert page.run(f"[{tag}.href, {tag}.title, {tag}.target, {tag}.rel]") == [
@@ -333,7 +404,7 @@ def test_pull_requests_are_shown_where_gh_knows_them(
     ]
     page.save_screenshot("panel-request")
     answer.write_text(json.dumps({**request, "state": "MERGED"}))
-    choose(page, namespace, "Refresh")
+    choose(page, title, "Refresh")
     page.wait_for_text("#42 merged", within=".facts")
     page.wait_for_text("safe to prune", within=".facts")
 
@@ -370,10 +441,13 @@ def test_a_hidden_tab_holds_no_connection_and_catches_up(
     assert cli("stop", "web", cwd=shop).returncode == 0
     assert cli("restart", "talker", cwd=shop).returncode == 0
     page.run("look(true)")
-    wait_for_state(page, "web", "stopped")
     page.wait_for_text("/products/1", within=".lines")
+    page.run("history.back()")
+    wait_for_state(page, "web", "stopped")
+    page.press("Logs of talker")
+    page.wait_for_text("/products/", within=".lines")
     # The lines at the pause stay.
-    page.press("Pause", within=".drawer")
+    page.press("Pause", within=".tools")
     page.run("look(false)")
     page.wait("streams['/api/v1/stream'].readyState === EventSource.CLOSED")
     assert page.run("streams['/api/v1/logs'].readyState") == 1

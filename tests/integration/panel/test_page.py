@@ -121,8 +121,7 @@ def test_a_service_and_a_stack_have_pages_with_addresses(
     page.press("Logs", within=".tabs")
     page.wait_for_text("smtp.local refused", within=".lines")
     # A reload shows the same; back leads through the views, and to the place of the list.
-    page.go("about:blank")
-    page.run("history.back()")
+    page.reload()
     page.wait_for_text("smtp.local refused", within=".lines")
     page.run("history.back()")
     page.wait_for_text("status 3", within=".runs")
@@ -328,7 +327,7 @@ def test_the_page_remembers_expanded_worktrees_and_keys_work(
     page.wait("document.activeElement.ariaLabel === 'Services of main'")
     page.key("Enter", 13)
     page.wait("!document.querySelector('[data-service=web]')")
-    page.go(page.run("location.href"))
+    page.reload()
     page.wait_for_text("2 ready", within=".summary")
     assert not page.run("document.querySelector('[data-service=web]')")
     page.key("/")
