@@ -315,7 +315,7 @@ def test_the_folder_of_the_last_start_is_used_while_it_exists(
 def lines_until(events: Iterator[tuple[str, Any]], last: str) -> list[str]:
     found: list[str] = []
     for kind, data in events:
-        found += [text for _, _, _, text in data] if kind == "lines" else []
+        found += [record[3] for record in data] if kind == "lines" else []
         if last in found:
             return found
     raise AssertionError(found)
@@ -369,3 +369,102 @@ def test_an_editor_is_started_without_a_shell(
     missing = panel(PORTWEAVE_EDITOR="no-such-editor")
     answer = missing.post("/api/open", body)
     assert answer == {"launched": False, "reason": "no-editor-found"}
+
+
+def test_the_page_of_a_service_gets_its_plan_probes_and_runs(
+    panel: "StartPanel", up: "StartUp", project: Path
+) -> None:
+    started(up, project)
+    one = panel()
+    known = one.worktree(project)
+    assert [service["name"] for service in known["services"]] == ["web", "worker"]
+    assert known["lastEnd"] is None
+    path = f"/api/v1/details?worktree={known['id']}&service="
+    found = one.get(path + "web")
+    assert found["plan"]["workingDir"] == str(project)
+    assert found["plan"]["command"] == SERVE
+    (run,) = found["runs"]
+    assert (run["end"], run["restarts"]) == (None, 0)
+    assert run["readyAt"] >= run["startedAt"]
+    # Nothing is known of a service that does not exist.
+    assert one.get(path + "nothing") == {"plan": None, "runs": [], "samples": []}
+
+
+def test_all_services_stop_and_start_together(
+    panel: "StartPanel", up: "StartUp", project: Path
+) -> None:
+    started(up, project)
+    one = panel()
+    fields = {"worktree": one.worktree(project)["id"], "all": True}
+    stopped = one.post("/api/v1/service", {**fields, "action": "stop"})["services"]
+    assert {row["state"] for row in stopped} == {"stopped"}
+    again = one.post("/api/v1/service", {**fields, "action": "start"})["services"]
+    assert sorted(row["name"] for row in again) == ["web", "worker"]
+    one.post("/api/v1/service", {"worktree": fields["worktree"], "action": "stop"}, status=400)
+
+
+LINES = """
+services:
+  api:
+    port: false
+    command: >-
+      echo 'INFO: started'; echo 'level=warn msg=slow'; echo 'ERROR: broken' >&2;
+      printf '\\033[31mERROR: red\\033[0m\\n'; echo done; exec sleep 1000
+    ready: {log: done}
+"""
+
+
+def shown(panel: Panel, path: str) -> tuple[list[str], int | None]:
+    """Return the first lines of a log, and the count of its matches."""
+    found: list[str] = []
+    with panel.events(path) as events:
+        for kind, data in events:
+            found += [record[3] for record in data] if kind == "lines" else []
+            if kind == "end":
+                return found, data["matches"]
+    raise AssertionError(found)
+
+
+def test_a_log_is_filtered_on_the_server_and_downloaded(
+    panel: "StartPanel", up: "StartUp", project: Path
+) -> None:
+    write(project, LINES)
+    up(project).wait_for("all ready")
+    one = panel()
+    query = f"worktree={one.worktree(project)['id']}"
+    path = f"/api/v1/logs?{query}"
+    red = "\x1b[31mERROR: red\x1b[0m\x1b[0m"
+    every = ["INFO: started", "level=warn msg=slow", "ERROR: broken", red, "done"]
+    # The order of two streams is not certain.
+    assert (sorted(shown(one, path)[0]), shown(one, path)[1]) == (sorted(every), None)
+    for more, lines, count in (
+        ("&levels=error", ["ERROR: broken", red], 2),
+        ("&levels=warn,error", every[1:4], 3),
+        ("&levels=error&stream=err", ["ERROR: broken"], 1),
+        ("&stream=err", ["ERROR: broken"], None),
+        ("&find=ERROR", ["ERROR: broken", red], 2),
+        ("&find=error&lines=1&stream=out", [red], 1),
+        ("&find=d&lines=1&stream=out", ["done"], 3),
+        ("&since=99999999999999", [], None),
+        ("&service=other", [], None),
+    ):
+        found, matches = shown(one, path + more)
+        assert (sorted(found), matches) == (sorted(lines), count), more
+    for wrong in ("levels=loud", "stream=in", "since=yesterday", "lines=x"):
+        assert one.send("GET", f"{path}&{wrong}")[0] == 400
+    status, headers, body = one.send("GET", f"/api/v1/log-file?{query}&service=api&levels=error")
+    assert status == 200
+    assert headers["content-disposition"] == 'attachment; filename="api-main.log"'
+    assert headers["content-type"].startswith("text/plain")
+    texts = [line.partition(" | ")[2] for line in body.decode().splitlines()]
+    assert sorted(texts) == ["ERROR: broken", "ERROR: red"]
+
+
+def test_a_stack_that_has_ended_tells_how(
+    panel: "StartPanel", up: "StartUp", project: Path
+) -> None:
+    write(project, 'services: {mailer: {command: "exit 3", port: false, restart: "no"}}')
+    assert up(project).wait() == 1
+    end = panel().worktree(project)["lastEnd"]
+    assert end["isBad"]
+    assert end["text"].startswith("mailer failed: exited with status 3")

@@ -1,4 +1,4 @@
-from portweave.panel.usage_samples import MOST_SAMPLES, Meter
+from portweave.panel.usage_samples import MOST_SAMPLES, WINDOW_S, Meter
 
 
 def row(pid: int | None, cpu_s: float | None, rss_bytes: int | None = 1000) -> dict[str, object]:
@@ -49,3 +49,12 @@ def test_only_samples_of_the_last_minutes_are_kept() -> None:
         meter.add(row(7, float(second)), float(second))
     assert len(meter.samples) == MOST_SAMPLES
     assert meter.samples[-1].at_s == MOST_SAMPLES * 3 - 1
+
+
+def test_samples_older_than_the_window_are_not_shown() -> None:
+    meter = Meter()
+    meter.add(row(7, 0.0), 0.0)
+    meter.add(row(7, 0.5), 10.0)
+    meter.add(row(7, 1.0), WINDOW_S)
+    assert [sample[0] for sample in meter.recent(WINDOW_S + 11)] == [WINDOW_S]
+    assert len(meter.recent(WINDOW_S)) == 2
