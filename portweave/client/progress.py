@@ -65,7 +65,7 @@ class Progress:
                 self._report({**row, "restarts": 0, "text": text}, text)
             elif state == "failed" and self._style is not None:
                 # On a pipe, the error at the end has the reason.
-                self._report({**row, "text": state}, state)
+                self._report({**row, "text": state}, "failed")
 
     def _report(self, event: "Mapping[str, object]", text: str) -> None:
         if self._style is None:

@@ -158,7 +158,7 @@ def event_line(event: "Mapping[str, object]", name: str, marks: Marks) -> StateL
         marks: The signs.
     """
     text = str(event.get("text") or "").removeprefix(f"{name} ").removeprefix("is ")
-    state, reason = event.get("state"), str(event.get("reason") or "")
+    state, reason = str(event.get("state")), str(event.get("reason") or "")
     status = code if isinstance(code := event.get("exitCode"), int) else None
     restarts = count if isinstance(count := event.get("restarts"), int) else 0
     if not text:

@@ -146,12 +146,13 @@ def start_lines(
             told += (count, ", ")
         return [(*told[:-1], *remarks((f"portweave why {first}",), marks))]
     done = all(life.phase in DONE for life in fleet.lives.values())
-    lines = [(*prefix, Span(f"all {'done' if done else 'ready'} in {took_s:.1f} s", "good"))]
+    text = f"all {'done' if done else 'ready'} in {took_s:.1f} s"
+    line: tuple[str | Span, ...] = (*prefix, Span(text, "good"))
     if done:
-        return lines
+        return [line]
     named = [
         (name, plan.url)
         for name, plan in fleet.plans.items()
         if plan.url and plan.hostname and fleet.lives[name].phase is Phase.READY
     ]
-    return lines + url_lines(named, marks, head)
+    return [line, *url_lines(named, marks, head)]
