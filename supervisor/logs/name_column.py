@@ -58,7 +58,7 @@ class NameColumn:
         self._labels.clear()
         self._shown = dict(zip(known, known, strict=True))
         if self._is_short:
-            self._shown = short_names(known, mark=self._marks.cut)
+            self._shown = _shortened(known, self._marks.cut)
         self.width = max(map(len, self._shown.values()))
         self._by_service = colours_of([*self._services, *map(service_of, known)], self._colours)
 
@@ -83,3 +83,14 @@ class NameColumn:
             label = name_label(self.shown(name), self.width, self.colour(name))
             self._labels[name] = label
         return label
+
+
+def _shortened(names: "Iterable[str]", mark: str) -> dict[str, str]:
+    """Short forms of names. Where a worktree stands before the instance, each of both is cut."""
+    parts = {name: name.rpartition(" ") for name in names}
+    places = short_names((place for place, _, _ in parts.values()), mark=mark)
+    instances = short_names((instance for _, _, instance in parts.values()), mark=mark)
+    return {
+        name: places[place] + space + instances[instance]
+        for name, (place, space, instance) in parts.items()
+    }

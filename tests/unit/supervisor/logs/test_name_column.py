@@ -22,6 +22,13 @@ def test_long_names_are_cut_on_a_terminal_alone(*, is_short: bool, label: bytes)
     assert column.label("checkout-service-1") == label
 
 
+def test_the_worktree_before_a_name_is_cut_for_itself() -> None:
+    name = "quickstart/fix-login-0a1b2c3d checkout-service-1"
+    column = NameColumn([name, "shop/main web"], (), UNICODE, is_short=True)
+    assert column.label(name) == "quicksta…a1b2c3d checkout…rvice-1 | ".encode()
+    assert column.label("shop/main web") == b"shop/main web                     | "
+
+
 def test_a_later_instance_widens_the_column_and_changes_no_colour() -> None:
     column = NameColumn(["web", "api"], COLOURS, UNICODE, is_short=True)
     assert column.label("api") == b"\x1b[2mapi | \x1b[0m"
