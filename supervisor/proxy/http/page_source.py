@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote
 
 from portweave.allocator.names.hostnames import PANEL_HOST
 from portweave.encoding.value import replace
@@ -124,16 +125,31 @@ class PageSource:
             branch=branch,
             folder=folder,
             may_act=self._is_own,
-            links=self._links(),
+            links=self._links(view=_panel_view(status)),
         )
 
-    def _links(self, besides: str = "") -> tuple[tuple[str, str], ...]:
-        if not self._is_own:
-            return ()
-        links = [("Panel", PANEL_HOST)] if PANEL_HOST in self._names else []
-        if besides != _INDEX and _INDEX not in self._names:
-            links.append(("All names", _INDEX))
-        return tuple((text, f"{self._origin.url(host)}/") for text, host in links)
+    def _links(self, *, view: str = "", besides: str = "") -> tuple[tuple[str, str], ...]:
+        """The links at the end of a page.
+
+        Args:
+            view: The part of the panel's URL that names a view.
+            besides: The name of the page, which needs no link to itself.
+        """
+        links: list[tuple[str, str]] = []
+        if self._is_own and PANEL_HOST in self._names:
+            links.append(("Panel", f"{self._origin.url(PANEL_HOST)}/{view}"))
+        if self._is_own and besides != _INDEX and _INDEX not in self._names:
+            links.append(("All names", f"{self._origin.url(_INDEX)}/"))
+        return tuple(links)
+
+
+def _panel_view(status: "UpstreamStatus") -> str:
+    """The panel's view of a service; empty without a stack."""
+    project, _, namespace = status.stack.rpartition("/")
+    if not project or not status.service:
+        return ""
+    words = (quote(word, safe="") for word in (project, namespace, status.service))
+    return f"#/service/{'/'.join(words)}"
 
 
 def _without_folder(stack: "StackSummary") -> "StackSummary":

@@ -149,8 +149,18 @@ class Page:
     location: str = ""
 
     @property
+    def next_steps(self) -> tuple[Command, ...]:
+        """The commands that can be run as they are; they come before the names."""
+        return tuple(one for one in self.commands if one.is_whole)
+
+    @property
+    def other_steps(self) -> tuple[Command, ...]:
+        """The other commands."""
+        return tuple(one for one in self.commands if not one.is_whole)
+
+    @property
     def has_script(self) -> bool:
         """Whether it has what a script serves: a time that goes on, or a command to copy."""
         states = [self.state, *(row.state for group in self.groups for row in group.rows)]
         has_time = any(state is not None and state.since_s is not None for state in states)
-        return has_time or any(one.is_whole for one in self.commands)
+        return has_time or bool(self.next_steps)

@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 from portweave.encoding.terminal_escapes import escaped
 from portweave.supervisor.proxy.http.http1_heads import MARK
-from portweave.supervisor.proxy.http.pages.page import NameGroup, NameRow, Page
+from portweave.supervisor.proxy.http.pages.page import Command, NameGroup, NameRow, Page
 
 
 def render(page: Page, *, html: bool, body_wanted: bool = True, keep_alive: bool = True) -> bytes:
@@ -53,11 +53,16 @@ def _text(page: Page) -> str:
     state = () if page.state is None else (page.state.sentence,)
     output = (f"Last line of its log: {page.output}",) if page.output else ()
     lines = [page.title, *state, *page.lines, *output]
+    lines += _commands(page.next_steps)
     for group in page.groups:
         lines += _group(group)
-    lines += [f"{one.purpose}: {one.text}" for one in page.commands]
+    lines += _commands(page.other_steps)
     # It may end on a terminal.
     return escaped("".join(f"{line}\n" for line in lines))
+
+
+def _commands(commands: tuple[Command, ...]) -> list[str]:
+    return [f"{one.purpose}: {one.text}" for one in commands]
 
 
 def _group(group: NameGroup) -> list[str]:

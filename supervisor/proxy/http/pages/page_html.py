@@ -20,8 +20,8 @@ def as_html(page: Page) -> str:
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f'{reload}<title>{escape(page.title)}</title><link rel="icon" href="{icon(tone)}">'
         f"<style>{STYLE}</style></head><body><main{kind}>"
-        f"{_head(page)}{_output(page.output)}{_groups(page)}{_commands(page.commands)}"
-        f"{_facts(page.facts)}{_foot(page)}</main>{script}</body></html>\n"
+        f"{_head(page)}{_output(page.output)}{_commands(page.next_steps)}{_groups(page)}"
+        f"{_commands(page.other_steps)}{_facts(page.facts)}{_foot(page)}</main>{script}</body></html>\n"
     )
 
 

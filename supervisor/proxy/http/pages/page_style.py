@@ -7,14 +7,17 @@ from base64 import b64encode
 from hashlib import sha256
 
 STYLE = """
-:root{color-scheme:light dark;--bg:#f6f7f9;--card:#fff;--ink:#17202a;--muted:#5b6673;--line:#dde2e8;
---soft:#eef1f4;--accent:#0f766e;--good:#15703c;--warn:#8a5200;--bad:#b3261e;--busy:#1d5fb4;
---good-bg:#e2f5e9;--warn-bg:#fdf0d8;--bad-bg:#fde7e5;--busy-bg:#e4eefb;--idle-bg:#e9edf1;
+:root{color-scheme:light dark;
+--bg:light-dark(#f6f7f9,#0e1217);--card:light-dark(#fff,#161b22);
+--ink:light-dark(#1b232c,#e4e9ee);--muted:light-dark(#5b6673,#9aa7b4);
+--line:light-dark(#e1e5ea,#272f38);--soft:light-dark(#eef1f4,#1f2730);
+--accent:light-dark(#0f766e,#2dd4bf);
+--good:light-dark(#15703c,#6ee7a0);--good-bg:light-dark(#e2f5e9,#12301f);
+--warn:light-dark(#8a5200,#fbc968);--warn-bg:light-dark(#fdf0d8,#36290f);
+--bad:light-dark(#b3261e,#ff9d94);--bad-bg:light-dark(#fde9e7,#371a19);
+--busy:light-dark(#1d5fb4,#8fc0ff);--busy-bg:light-dark(#e4eefb,#152b48);
+--idle-bg:light-dark(#e9edf1,#252e38);
 --mono:ui-monospace,"SF Mono","Cascadia Mono",Menlo,Consolas,"DejaVu Sans Mono",monospace}
-@media (prefers-color-scheme:dark){:root{--bg:#0f1419;--card:#171d24;--ink:#e4e9ee;--muted:#9aa7b4;
---line:#2a333d;--soft:#1f2730;--accent:#2dd4bf;--good:#6ee7a0;--warn:#fbc968;--bad:#ff9d94;
---busy:#8fc0ff;--good-bg:#12301f;--warn-bg:#36290f;--bad-bg:#3c1a18;--busy-bg:#152b48;
---idle-bg:#252e38}}
 *{box-sizing:border-box}
 [hidden]{display:none!important}
 body{margin:0;background:var(--bg);color:var(--ink);

@@ -173,8 +173,10 @@ def test_a_mistyped_name_gets_the_nearest_name_first(
 def test_the_pages_link_to_the_panel_and_the_index(proxy: Callable[..., Proxy]) -> None:
     between = proxy(advice=Knows(), a=1, portweave=2)
     answer = between.get("a.localhost", "/", HTML).decode()
-    assert f'<a href="http://portweave.localhost:{between.port}/">Panel</a>' in answer
+    panel = f"http://portweave.localhost:{between.port}/"
+    assert f'<a href="{panel}#/service/shop/main/web">Panel</a>' in answer
     assert f'<a href="http://localhost:{between.port}/">All names</a>' in answer
+    assert f'<a href="{panel}">Panel</a>' in between.get("localhost", "/", HTML).decode()
 
 
 def test_head_requests_get_the_head_of_a_page(proxy: Callable[..., Proxy]) -> None:
