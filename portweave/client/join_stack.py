@@ -552,7 +552,8 @@ def check(rows: "Sequence[Mapping[str, object]]", goal: str, timeout_s: float) -
     if vain:
         starting = [instance_of(row) for row in missing if row not in told]
         states = _without_repeats(missing)
-        raise NotReadyError(states, lines, starting, hints=_hints(told))
+        hints = _hints(told) or (f"portweave why {instance_of(missing[0])} says more",)
+        raise NotReadyError(states, lines, starting, hints=hints)
     failing = [row for row in missing if row.get("crashes") or not _may_come(row)]
     failing = failing if goal == "ready" else []
     hints = _hints(failing)

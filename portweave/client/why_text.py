@@ -188,6 +188,8 @@ def advice(kind: str, row: "Row") -> str:
     match kind, state:
         case "none", _:
             return ""
+        case _, "failed" | "stopped" | "exited" if row.get("hook"):
+            return f"correct the cause, then portweave up runs {name} again"
         case _, "backoff":
             return f"correct the cause; portweave restart {name} then starts it at once"
         case _, "failed" | "exited":

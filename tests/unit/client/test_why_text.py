@@ -260,6 +260,11 @@ def test_a_cause_is_a_sentence(kind: str, text: str, expected: str) -> None:
     assert cause_sentence(kind, text) == expected
 
 
+def test_a_hook_runs_again_with_the_stack() -> None:
+    row: dict[str, object] = {"name": "setup", "instance": 1, "state": "failed", "hook": True}
+    assert advice("crash", row) == "correct the cause, then portweave up runs setup again"
+
+
 def test_advice_names_the_instance() -> None:
     assert advice("crash", {"name": "web", "instance": 2, "state": "failed"}) == (
         "correct the cause, then portweave restart web.2"
