@@ -9,6 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from portweave.cli.error_layout import lines_of
+from portweave.encoding.cells import width
+from portweave.encoding.text_style import plain as plain_line
 from portweave.errors import DefinitionsInvalidError, PortweaveError
 from portweave.procfiles import definitions, jsonfile, procfile, yamlfile
 from portweave.procfiles.graph import as_text, needed, start_order
@@ -108,6 +111,22 @@ def check(read: Callable[[], object]) -> None:
         assert found.code in ("PW0101", "PW0102", "PW0502", "PW0504")
         assert found.message
         json.dumps(found.as_json())
+        check_layout(found)
+
+
+def check_layout(error: PortweaveError) -> None:
+    """A terminal shows the error within its width, and each mark stands in its line."""
+    # An error with a line of a file is told as problems, so that it has a mark.
+    assert bool(error.problems) == ("line" in error.facts)
+    for problem in error.problems:
+        assert problem.sentence
+        assert min(problem.line, problem.column, problem.width) >= 1
+        if problem.source:
+            assert problem.column + problem.width <= len(problem.source) + 2
+    for line in lines_of(error, columns=60, utf8=True):
+        text = plain_line(line)
+        # Source lines are cut; other texts are wrapped at blanks, and some words are long.
+        assert width(text) <= 60 or text.partition("|")[0].strip(" 0123456789") != ""
 
 
 @pytest.mark.parametrize(
@@ -130,7 +149,8 @@ def test_any_bytes_are_variables_or_a_coded_error(data: bytes, tmp_path: Path) -
 
 
 def build(text: str) -> object:
-    found = definitions.build(jsonfile.parse(text, "/p/f.json", "f.json"), None)
+    document = jsonfile.parse(text, "/p/f.json", "f.json")
+    found = definitions.build(document, None, "", {"/p/f.json": "f.json"}, {"/p/f.json": text})
     # Accepted definitions have a start order.
     assert {service.name for service in start_order(found)} == {
         service.name for service in found.services
