@@ -14,7 +14,7 @@ from portweave.supervisor.control.server import (
 )
 from portweave.supervisor.processes.shutdown_order import StopRule
 from portweave.supervisor.processes.started_journal import JournalWriter
-from portweave.supervisor.registry.stack_lock import StackLock, update_ports
+from portweave.supervisor.registry.stack_lock import StackLock, note_folder, update_ports
 from portweave.supervisor.registry.stack_records import folder_and_key
 from portweave.supervisor.services.fleet import Fleet
 from portweave.supervisor.services.plan import InstancePlan
@@ -132,6 +132,15 @@ class RecordAndSocket:
             update_ports(self._path, ports)
         except OSError as error:  # the registry of ports has them too
             self._log_event("ports not noted", error=str(error))
+
+    def note_folder(self, folder: str) -> None:
+        """Write the new path of the stack's folder, which was moved, to the record."""
+        if self._path is None:
+            return
+        try:
+            note_folder(self._path, folder)
+        except OSError as error:
+            self._log_event("folder not noted", error=str(error))
 
     async def close(self) -> None:
         """Accept no more connections, and close those that are open."""

@@ -37,7 +37,7 @@ from portweave.supervisor.processes.started_journal import (
 )
 from portweave.supervisor.proxy.announce.announcer import Announcer
 from portweave.supervisor.record_and_socket import RecordAndSocket
-from portweave.supervisor.registry.folder_state import FolderState, Place
+from portweave.supervisor.registry.folder_state import FolderState, Place, judge
 from portweave.supervisor.registry.moved_folder import FolderAnchor
 from portweave.supervisor.reporting.last_word import StackEnd
 from portweave.supervisor.reporting.live_report import LiveReport
@@ -55,6 +55,7 @@ from portweave.supervisor.services.lifecycle import (
     Phase,
 )
 from portweave.supervisor.services.listened_commands import ListenedCommands
+from portweave.supervisor.services.moved_plan import moved_path, moved_plan, moved_request
 from portweave.supervisor.services.observers import Observers
 from portweave.supervisor.services.plan import InstancePlan
 from portweave.supervisor.services.relays import Receiver, Relay
@@ -205,6 +206,7 @@ class Stack:
         self._all_ended = asyncio.Event()
         self._ended_by_client = False
         self._is_removed = False
+        self._tasks: Group | None = None
         self._killing = False
         self._orphans: list[str] = []
         self._soon = asyncio.get_running_loop().call_soon
@@ -251,6 +253,7 @@ class Stack:
         Args:
             tasks: The group for everything that runs beside them.
         """
+        self._tasks = tasks
         tasks.start(self._kill_when_cancelled)
         # Before anything is printed or started: from here on a signal stops services in order.
         self._signals.install()
@@ -302,7 +305,7 @@ class Stack:
 
     async def _release_worktree(self) -> None:
         """Release what the removed worktree had on this machine, beside names and sockets."""
-        from portweave.supervisor.removed_worktree import release
+        from portweave.supervisor.worktree_block import release
 
         for trouble in await in_thread(partial(release, self.plan.root, self.plan.namespace)):
             self.reporter.log_event("worktree not released", reason=trouble)
@@ -370,9 +373,40 @@ class Stack:
                     f"the folder {root} cannot be reached ({state.trouble}); the services go on"
                 )
             case Place.MOVED:
-                self.reporter.warn_of_folder(f"the folder {root} was moved to {state.path}")
+                self._move_to(state.path)
             case Place.PRESENT:
-                self.view.say(f"the folder {root} is there again")
+                self.view.say(f"the folder {root} can be reached")
+
+    def follow_folder(self) -> None:
+        """Take a new path of the folder before something starts there."""
+        state = judge(FolderState(), self.anchor.look(), time.monotonic())
+        if state.place is Place.MOVED:
+            self._move_to(state.path)
+
+    def _move_to(self, new: str) -> None:
+        """Go on in a folder that was moved: the next starts use its new path."""
+        old, namespace = self.plan.root, self.plan.namespace
+        if old == new:
+            return
+        plans = tuple(moved_plan(plan, old, new) for plan in self.engine.fleet.plans.values())
+        main_root = moved_path(self.plan.main_root, old, new)
+        self.plan = replace(self.plan, root=new, main_root=main_root)
+        self.origin = moved_request(self.origin, old, new)
+        self.anchor.follow(new)
+        self.reporter.follow_folder(old, new)
+        if self._logs is not None:
+            self._logs.path = moved_path(self._logs.path, old, new)
+        self._files.note_folder(new)
+        self.engine.replace_plans(plans)
+        self.reporter.warn_of_folder(f"the folder {old} was moved to {new}; the services go on")
+        if self._tasks is not None:
+            self._tasks.start(self._follow_registry, old, namespace, new)
+
+    async def _follow_registry(self, old: str, namespace: str, new: str) -> None:
+        from portweave.supervisor.worktree_block import follow
+
+        for trouble in await in_thread(partial(follow, old, namespace, new)):
+            self.reporter.log_event("block not moved", reason=trouble)
 
     async def _finish_start(self, tasks: Group) -> None:
         # Adopted processes are reaped when they end, not only when a service ends.

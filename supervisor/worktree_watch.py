@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable
 
+from portweave.encoding.value import replace
 from portweave.supervisor.registry.folder_state import (
     CERTAIN_S,
     FolderFacts,
@@ -46,29 +47,43 @@ class WorktreeWatch:
         on_change: Callable[[FolderState], None],
     ) -> None:
         self._anchor = anchor
-        self._folders = [folder for folder in (os.path.dirname(root), git_folder) if folder]
+        self._root = root
+        self._git_folder = git_folder
         self._on_change = on_change
         self._state = FolderState()
         self._event = asyncio.Event()
 
     async def run(self) -> None:
         """Watch until cancelled, or until the folder was removed."""
-        events = FolderEvents(self._folders, lambda: self._event.set())
-        try:
-            while self._state.place is not Place.REMOVED:
-                async with Within(self._pause_s()):
-                    await self._event.wait()
-                    await asyncio.sleep(_SETTLED_S)
-                self._event.clear()
+        while self._state.place is not Place.REMOVED:
+            # A folder that was moved has another folder above it.
+            root = self._state.path or self._root
+            folders = [folder for folder in (os.path.dirname(root), self._git_folder) if folder]
+            events = FolderEvents(folders, self._event.set)
+            try:
+                # What came before the watch is seen by a look.
                 self._judge(await self._look())
-        finally:
-            events.close()
+                while self._goes_on_at(root):
+                    async with Within(self._pause_s()):
+                        await self._event.wait()
+                        await asyncio.sleep(_SETTLED_S)
+                    self._event.clear()
+                    self._judge(await self._look())
+            finally:
+                events.close()
+
+    def _goes_on_at(self, root: str) -> bool:
+        """Whether the folder is not removed, and not moved away from this path."""
+        return self._state.place is not Place.REMOVED and self._state.path in ("", root)
 
     def _pause_s(self) -> float:
         return LOOK_PAUSE_S if self._state.removed_since_s is None else CERTAIN_S
 
     def _judge(self, facts: FolderFacts) -> None:
         before, self._state = self._state, judge(self._state, facts, time.monotonic())
+        if self._state.place is Place.PRESENT and before.place is Place.MOVED:
+            # The anchor has taken the new path, where the folder still is.
+            self._state = replace(self._state, place=Place.MOVED, path=before.path)
         if (before.place, before.path) != (self._state.place, self._state.path):
             self._on_change(self._state)
 

@@ -271,6 +271,44 @@ def release_blocks(
     return update(path, change, environ)
 
 
+def rename_root(
+    path: str,
+    belongs: "Callable[[Key], bool]",
+    old: str,
+    new: str,
+    environ: "Mapping[str, str]",
+) -> None:
+    """Give blocks a new root, because their worktree was moved. Ports and namespace stay.
+
+    Args:
+        path: The registry.
+        belongs: Selects blocks by their keys.
+        old: The old root. A repository in it has moved with it.
+        new: The new root.
+        environ: Says how long to wait for the lock.
+
+    Raises:
+        RegistryDamagedError: The registry cannot be read.
+        RegistryLockedError: Another process held the lock for too long.
+        RegistryUnwritableError: The registry cannot be written.
+    """
+
+    def renamed(entry: Entry) -> Entry:
+        if not belongs(entry.key):
+            return entry
+        common_dir = entry.key.git_common_dir
+        if common_dir is not None and common_dir.startswith(f"{old.rstrip('/')}/"):
+            common_dir = new + common_dir[len(old) :]
+        key = Key(common_dir, entry.key.namespace, new)
+        return Entry(key, entry.last_used_at, entry.namespace, entry.ports)
+
+    def change(entries: list[Entry]) -> tuple[list[Entry], None]:
+        return [renamed(entry) for entry in entries], None
+
+    if any(belongs(entry.key) for entry in load(path)):
+        update(path, change, environ)
+
+
 def _note_use(path: str, entry: Entry, environ: "Mapping[str, str]") -> None:
     now_s = time.time()
     if _time(now_s - _FRESH_S) <= entry.last_used_at <= _time(now_s + _FRESH_S):

@@ -101,7 +101,7 @@ def _apply(
     planned = plan_set(scaled(running, scale or {}), may_be_idle=scale is not None, dry_run=dry_run)
     allocated, plan = planned.allocated, planned.plan
     for one in allocated:
-        root = one.project.worktree.root
+        root = one.project.worktree.key.worktree_root
         if (root, one.entry.namespace) != (record.root, record.namespace):
             raise UsageError(f"these definitions belong to {root}, not to the stack")
     known = {s.name for one in allocated for s in one.project.definitions.services}

@@ -16,14 +16,13 @@ from portweave.client.stack_ended import StackEndedError
 from portweave.encoding import colours
 from portweave.encoding.terminal_escapes import escaped
 from portweave.encoding.value import replace, value
-from portweave.errors import StackMovedError, StackRunningError, UsageError
+from portweave.errors import StackRunningError, UsageError
 from portweave.planning.allocation_text import stack_banner
 from portweave.planning.planned_stack import check_profiles, plan_request
 from portweave.planning.port_conflicts import check_chosen_ports
 from portweave.planning.stack_request import DEFAULT_TIMEOUT_S
 from portweave.planning.url_names import proxy_words
 from portweave.supervisor.proxy.process.proxy_files import routes_dir
-from portweave.supervisor.registry.moved_folder import moved_here
 from portweave.supervisor.registry.stack_lock import StackLock
 from portweave.supervisor.registry.stack_records import (
     is_held,
@@ -92,13 +91,14 @@ class StackStart:
     """
 
     def __init__(self, request: "StackRequest", options: RunOptions) -> None:
-        _refuse_moved(request)
         self._request = request
         self._options = options
         self._make_plan()
         self._environ = request.environ
         self.folder = stacks_dir(self._environ)
-        self.key = stack_key(self._plan.root, self._plan.namespace)
+        # A worktree that was moved while its stack runs has the stack of its former path.
+        identity = self._planned.allocated.project.worktree.key
+        self.key = stack_key(identity.worktree_root, identity.namespace)
         self.tag = os.urandom(16).hex()
 
     def _make_plan(self) -> None:
@@ -378,19 +378,6 @@ def _bring_files(project: "Project") -> None:
 
     for line in bring_files(project).lines():
         say(line)
-
-
-def _refuse_moved(request: "StackRequest") -> None:
-    """Check that no stack runs here since before the worktree was moved.
-
-    Raises:
-        StackMovedError: One does; a second stack would run in its folder.
-    """
-    folder = os.path.dirname(request.config) if request.config else ""
-    start = os.path.realpath(os.path.join(request.working_dir, folder))
-    if moved := moved_here(stacks_dir(request.environ), start, request.environ):
-        stack, now = moved
-        raise StackMovedError(stack.namespace, stack.root, now)
 
 
 def _log_warnings(logs: str) -> list[str]:

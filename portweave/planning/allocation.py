@@ -9,12 +9,12 @@ from _thread import get_ident
 
 from portweave import errors
 from portweave.allocator.ports.assign import Request, chosen_pool
-from portweave.allocator.ports.blocks import TakenBlock, allocate_block, preview
-from portweave.allocator.ports.model import Entry, Key
+from portweave.allocator.ports.blocks import TakenBlock, allocate_block, find_entry, preview
+from portweave.allocator.ports.model import Entry, Key, Pool
 from portweave.allocator.worktree import worktree_dir
 from portweave.encoding.value import value
 from portweave.planning.allocation_text import current_env
-from portweave.planning.project import Project, find_block
+from portweave.planning.project import Project, find_block, moved_key
 from portweave.procfiles.load import read_overrides
 from portweave.procfiles.model import Service
 from portweave.system.files import make_own_folder, read_all
@@ -113,7 +113,7 @@ def allocate(
         return _is_running(project.key, environ)
 
     if project.worktree.registered is not None:
-        taken = TakenBlock(_running_block(project), reused=True)
+        taken = _of_moved(project, pool, dry_run=dry_run)
     elif dry_run:
         taken = preview(project.registry, request, environ, is_running=is_running)
     else:
@@ -155,13 +155,18 @@ def allocate(
     )
 
 
-def _running_block(project: Project) -> Entry:
-    """Return the block of a stack whose folder was moved while it runs."""
-    worktree = project.worktree
+def _of_moved(project: Project, pool: Pool, *, dry_run: bool) -> TakenBlock:
+    """The block of a worktree that was moved while its stack runs; new services get more ports."""
+    worktree, environ = project.worktree, project.environ
     entry = find_block(project)
-    if entry is None or any(name not in entry.ports for name in project.names):
+    if entry is not None and all(name in entry.ports for name in project.names):
+        return TakenBlock(entry, reused=True)
+    if find_entry(project.registry, moved_key(worktree), environ) is None:
+        # The stack has not written the new path yet.
         raise errors.StackMovedError(worktree.namespace, worktree.key.worktree_root, worktree.root)
-    return entry
+    request = Request(moved_key(worktree), project.names, pool, None)
+    take = preview if dry_run else allocate_block
+    return take(project.registry, request, environ, is_running=lambda: True)
 
 
 def _is_running(key: Key, environ: "Mapping[str, str]") -> bool:

@@ -196,6 +196,11 @@ def as_running(worktree: Worktree, environ: "Mapping[str, str]") -> Worktree:
     return as_moved(worktree, environ)
 
 
+def moved_key(worktree: Worktree) -> Key:
+    """The key that the registry has for a worktree that was moved while its stack runs."""
+    return Key(worktree.git_common_dir, worktree.namespace, worktree.root)
+
+
 def find_block(project: Project) -> Entry | None:
     """Return the block that a project's worktree has, or None. This allocates nothing.
 
@@ -204,6 +209,9 @@ def find_block(project: Project) -> Entry | None:
     """
     entry = find_entry(project.registry, project.key, project.environ)
     if entry is not None or project.worktree.registered is None:
+        return entry
+    entry = find_entry(project.registry, moved_key(project.worktree), project.environ)
+    if entry is not None:
         return entry
     # Another tool removed the entry of the missing folder, but the stack still runs.
     from portweave.planning.moved_stacks import block_of_stack

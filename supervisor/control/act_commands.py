@@ -60,6 +60,7 @@ class ActCommands:
         """Refuse, before anything is stopped, if nothing can be started."""
         if self._engine.fleet.closing:
             raise StackStoppingError(self._host.plan.namespace)
+        self._host.follow_folder()
         self._host.anchor.check(self._host.plan.namespace)
 
     async def start(self, params: list[object], _stream: Stream) -> list[object]:

@@ -212,6 +212,7 @@ class ReadCommands:
 
     async def origin(self, _params: list[object], _stream: Stream) -> list[object]:
         """The request that the stack was planned from, its variables included."""
+        self._host.follow_folder()
         return [{"changes": 0, **self._host.origin}]
 
     async def warnings(self, _params: list[object], _stream: Stream) -> list[object]:

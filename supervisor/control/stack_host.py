@@ -46,6 +46,9 @@ class Host(Protocol):
     announcer: Announcer | None
     anchor: FolderAnchor
 
+    def follow_folder(self) -> None:
+        """Take a new path of the stack's folder, if it was moved."""
+
     def update_ports(self) -> None:
         """Publish the ports of the instances, as they are planned now."""
 

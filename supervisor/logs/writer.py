@@ -130,7 +130,6 @@ class LogFile:
         self.run = 0
         self._folder = folder
         self._instance = instance
-        self._base = f"{folder.path}/{stem(instance)}"
         self._log = self._index = -1
         self._segment = 0
         self._end = 0
@@ -140,6 +139,11 @@ class LogFile:
         self._dropped_bytes = 0
         self._dropped_why = ""
         self._retry_ns = 0
+
+    @property
+    def _base(self) -> str:
+        """The beginning of the paths of its files. The folder may be moved."""
+        return f"{self._folder.path}/{stem(self._instance)}"
 
     def begin(self) -> None:
         """Begin a run."""

@@ -65,8 +65,8 @@ def check_not_replaced(folder: str, root: str, namespace: str) -> None:
     """
     key = stack_key(root, namespace)
     stack = read_record(folder, key) if is_held(folder, key) else None
-    if stack is not None:
-        check_place(stack, root)
+    if stack is not None and is_gone(stack):
+        raise _moved(namespace, root, stack.moved_to)
 
 
 def _where(stack: StackRecord, start: str) -> str:
@@ -82,17 +82,17 @@ def _where(stack: StackRecord, start: str) -> str:
 
 
 def check_place(stack: StackRecord, start: str) -> None:
-    """Check that the folder of a stack is still where it was.
+    """Check that the folder of a stack can be found.
 
     Args:
         stack: The stack.
         start: Where to look for the folder otherwise; an absolute path without links.
 
     Raises:
-        StackMovedError: The folder is elsewhere, or gone.
+        StackMovedError: The folder was removed, or is elsewhere.
     """
-    if is_gone(stack):
-        raise _moved(stack.namespace, stack.root, _where(stack, start))
+    if is_missing(stack) and not _where(stack, start):
+        raise _moved(stack.namespace, stack.root, "")
 
 
 def _moved(namespace: str, root: str, now: str) -> StackMovedError:
@@ -103,6 +103,11 @@ def is_gone(stack: StackRecord) -> bool:
     """Whether the folder of a stack was moved or removed since the stack began."""
     mark = place_mark(stack.root)
     return not mark or bool(stack.place and stack.place != mark)
+
+
+def is_missing(stack: StackRecord) -> bool:
+    """Whether the folder of a stack is neither where it began nor where its record says it is."""
+    return is_gone(stack) and not (stack.moved_to and place_mark(stack.moved_to) == stack.place)
 
 
 def place_now(stack: StackRecord, supervisors: "Iterable[int]") -> str:
@@ -158,6 +163,10 @@ class FolderAnchor:
             self._descriptor = os.open(root, _RECOGNISED | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError:
             self._descriptor = -1
+
+    def follow(self, root: str) -> None:
+        """Take a new path of the folder."""
+        self._root = root
 
     def look(self) -> FolderFacts:
         """Look where the folder is. This may take as long as a file system does not answer."""

@@ -27,7 +27,7 @@ from portweave.system.files import (
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from types import TracebackType
     from typing import Self
 
@@ -179,11 +179,32 @@ def update_ports(journal: str, ports: "Mapping[str, int]") -> None:
     Raises:
         OSError: The record cannot be written.
     """
+    _update(journal, lambda record: with_changes(record, ports=ports))
+
+
+def note_folder(journal: str, folder: str) -> None:
+    """Write the present path of a running stack's folder to its record.
+
+    Args:
+        journal: Path of the stack's journal, as in `StackLock`.
+        folder: The path.
+
+    Raises:
+        OSError: The record cannot be written.
+    """
+
+    def moved(record: StackRecord) -> StackRecord:
+        return with_changes(record, moved_to="" if folder == record.root else folder)
+
+    _update(journal, moved)
+
+
+def _update(journal: str, change: "Callable[[StackRecord], StackRecord]") -> None:
     base = journal.removesuffix(JOURNAL_SUFFIX)
     record = read_file(base + RECORD_SUFFIX)
-    if record is None or record.ports == ports:
+    if record is None or (changed := change(record)) == record:
         return
-    text = file_contents(with_changes(record, ports=ports))
+    text = file_contents(changed)
     replace(base + RECORD_SUFFIX, text)
     lock = os.open(base + LOCK_SUFFIX, os.O_WRONLY | os.O_CLOEXEC)
     try:

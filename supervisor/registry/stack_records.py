@@ -80,6 +80,7 @@ class StackRecord:
         version: The version of portweave that runs the stack.
         detached: Whether the stack goes on when the process that started it ends.
         place: The identity of the root folder at the start (see `place_mark`); empty if unknown.
+        moved_to: Where the root folder is now; empty if it is at `root`.
     """
 
     pid: int
@@ -94,6 +95,12 @@ class StackRecord:
     version: str = ""
     detached: bool = False
     place: str = ""
+    moved_to: str = ""
+
+    @property
+    def folder(self) -> str:
+        """Where the worktree is now. `root` and `namespace` together identify the stack."""
+        return self.moved_to or self.root
 
 
 def new_record(
@@ -267,6 +274,7 @@ def file_contents(record: StackRecord) -> bytes:
         "version": record.version,
         "detached": record.detached,
         "place": record.place,
+        "movedTo": record.moved_to,
     }
     return (pretty(fields) + "\n").encode("utf-8", "surrogateescape")
 
@@ -295,4 +303,5 @@ def read_file(path: str) -> StackRecord | None:
         version=str(data.get("version", "")),
         detached=data.get("detached") is True,
         place=str(data.get("place", "")),
+        moved_to=str(data.get("movedTo", "")),
     )

@@ -22,15 +22,22 @@ class EventLog:
 
     Args:
         folder: The folder of the logs.
+
+    Attributes:
+        folder: The same; it may be set to another path if the folder was moved.
     """
 
     def __init__(self, folder: str) -> None:
-        self._path = f"{folder}/portweave.log"
+        self.folder = folder
         self._waiting: deque[dict[str, Any]] = deque(maxlen=_MOST_WAITING)
         self._log: Any = None
         self._file = -1
         self._size = 0
         self._lost = 0
+
+    @property
+    def _path(self) -> str:
+        return f"{self.folder}/portweave.log"
 
     def add(self, event: Mapping[str, object]) -> None:
         """Add an event: a phrase in `event`, its `time`, and flat fields."""

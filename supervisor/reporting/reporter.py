@@ -33,6 +33,7 @@ from portweave.supervisor.services.lifecycle import (
     Life,
     Phase,
 )
+from portweave.supervisor.services.moved_plan import moved_path
 from portweave.supervisor.services.plan import InstancePlan
 from portweave.supervisor.services.work_order import WorkOrder
 
@@ -79,6 +80,17 @@ class Reporter:
         self.warnings: deque[str] = deque(maxlen=_MOST_WARNINGS)
         self.recent: deque[dict[str, object]] = deque(maxlen=_MOST_RECENT)
         self.since_s: dict[str, float] = {}
+
+    def follow_folder(self, old: str, new: str) -> None:
+        """Write to the new path of the worktree, which was moved.
+
+        Args:
+            old: Its old root.
+            new: Its new root.
+        """
+        self.runs.folder = moved_path(self.runs.folder, old, new)
+        if self._events is not None:
+            self._events.folder = moved_path(self._events.folder, old, new)
 
     async def open_events(self) -> None:
         """Open the event log, and write the events that have gathered."""

@@ -58,10 +58,13 @@ class RunHistory:
     Args:
         root: The worktree's root.
         namespace: Of the stack.
+
+    Attributes:
+        folder: The folder of the notes; it may be set to another path if the worktree was moved.
     """
 
     def __init__(self, root: str, namespace: str) -> None:
-        self._folder = f"{worktree_dir(root, namespace)}/runs"
+        self.folder = f"{worktree_dir(root, namespace)}/runs"
         self._began_ns = time.time_ns()
         # `flush` writes them, so that no restart waits for a disk.
         self._unwritten: dict[str, dict[str, object]] = {}
@@ -128,7 +131,7 @@ class RunHistory:
         import json  # imported here, so that no start waits for it
 
         try:
-            with open(f"{self._folder}/{name}.json", encoding="utf-8", errors="replace") as file:
+            with open(f"{self.folder}/{name}.json", encoding="utf-8", errors="replace") as file:
                 data: object = json.load(file)
         except (OSError, ValueError):
             return {}
@@ -145,9 +148,9 @@ class RunHistory:
     def _write(self, name: str, data: Mapping[str, object]) -> None:
         import json
 
-        path = f"{self._folder}/{name}.json"
+        path = f"{self.folder}/{name}.json"
         try:
-            make_own_folder(self._folder)
+            make_own_folder(self.folder)
             replace(path, json.dumps(data).encode())
         except OSError:
             # The history is optional, and the logs report a full disk.

@@ -185,6 +185,21 @@ class Engine:
         self._change(*after)
         return change
 
+    def replace_plans(self, plans: tuple[InstancePlan, ...]) -> None:
+        """Replace all plans from the next start of each instance on, and restart none.
+
+        Args:
+            plans: Of the same instances.
+        """
+        for plan in plans:
+            self.services[plan.name].set_plan(plan, at_once=False)
+        removed = self.fleet.removed
+        staying = [plan for plan in plans if plan.name not in removed]
+        after = fleets.apply_plans(
+            self.fleet, staying, restarted=(), removed=removed, now_s=time.monotonic()
+        )
+        self._change(*after)
+
     async def wait_for_change(self) -> None:
         """Wait for the next change."""
         await self._changed.wait()

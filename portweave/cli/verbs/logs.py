@@ -333,7 +333,8 @@ def _all_folders() -> "Iterator[Folder]":
     for stack in live_stacks(stacks_dir(os.environ)):
         path = logs_dir(stack.root, stack.namespace)
         if path not in seen:
-            seen.add(path)
+            # The registry may have the new path of a moved worktree.
+            seen |= {path, logs_dir(stack.folder, stack.namespace)}
             if (now := place_now(stack, children_now(stack.pid))) not in ("", stack.root):
                 chosen = logs_dir(now, stack.namespace)
                 path = chosen if os.path.isdir(chosen) else logs_dir(now, own_namespace(now))

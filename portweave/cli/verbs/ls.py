@@ -21,7 +21,7 @@ from portweave.client.client import all_stacks
 from portweave.client.verb_queries import say
 from portweave.encoding.value import value
 from portweave.errors import UsageError
-from portweave.supervisor.registry.moved_folder import is_gone
+from portweave.supervisor.registry.moved_folder import is_missing
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -166,11 +166,11 @@ def _running() -> list[Row]:
         Row(
             stack.project,
             stack.namespace,
-            stack.root,
+            stack.folder,
             state="running",
             ports=stack.ports,
             pid=stack.pid,
-            gone=is_gone(stack),
+            gone=is_missing(stack),
             start=stack.start,
         )
         for stack in all_stacks(os.environ)
