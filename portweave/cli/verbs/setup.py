@@ -112,7 +112,7 @@ def _run(
 
 def _run_in_stack(args: Args, limit_s: float) -> int:
     from portweave.client.client import PATIENCE_S, Client, find_stack
-    from portweave.client.join_stack import check
+    from portweave.client.wait_verdict import check
     from portweave.encoding.json_text import is_list, is_object
 
     client = Client(find_stack(args, os.environ))

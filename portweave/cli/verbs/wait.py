@@ -14,7 +14,6 @@ from portweave.client.client import (
     PATIENCE_S,
     ask,
 )
-from portweave.client.join_stack import check, timed_out
 from portweave.client.verb_queries import (
     STACK,
     instance_of,
@@ -22,6 +21,7 @@ from portweave.client.verb_queries import (
     rows_of,
     say,
 )
+from portweave.client.wait_verdict import check, timed_out
 from portweave.client.waiting import waiting
 from portweave.encoding.json_text import pretty
 from portweave.errors import StackUnreachableError, UsageError

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from portweave.client.join_stack import check, timed_out
+from portweave.client.wait_verdict import brief, check, timed_out
 from portweave.errors import (
     NotReadyError,
     PortweaveError,
@@ -117,3 +117,20 @@ def test_a_blocked_service_does_not_repeat_the_reason_of_another() -> None:
         "not ready: db is failed: exited with status 3; api is blocked: db is failed;"
         " web is blocked: api is blocked; job is blocked: seed is failed: exited with status 3"
     )
+
+
+@pytest.mark.parametrize(
+    ("blocked", "told"),
+    [
+        ([], "not all ready: failed db; portweave why db"),
+        (["web"], "not all ready: blocked web; failed db; portweave why db"),
+        (
+            [f"s{n}" for n in range(9)],
+            "not all ready: blocked s0, s1, s2, s3, s4, s5 and 3 more; failed db; portweave why db",
+        ),
+    ],
+)
+def test_a_terminal_that_has_shown_the_reasons_gets_names(blocked: list[str], told: str) -> None:
+    rows = [{**row(name, "in vain"), "state": "blocked"} for name in blocked]
+    rows += [{**row("db", "in vain"), "state": "failed"}, {**row("api", "come"), "state": "ready"}]
+    assert brief(rows) == told
