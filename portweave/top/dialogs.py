@@ -14,6 +14,7 @@ from textual.widgets import Static
 from portweave.encoding.terminal_escapes import escaped
 from portweave.top.key_table import KeyRow, help_lines
 from portweave.top.line_widgets import KeyLine
+from portweave.top.running_app import app_of
 
 # The widest window, and its border, padding and scrollbar.
 _WIDEST, _FRAME_CELLS = 110, 5
@@ -106,7 +107,7 @@ class TextScreen(ModalScreen[None]):
         self.query_one(VerticalScroll).styles.max_height = max(1, room)
 
     async def _show(self) -> None:
-        width = min(self.app.size.width * 9 // 10, _WIDEST) - _FRAME_CELLS
+        width = min(app_of(self).size.width * 9 // 10, _WIDEST) - _FRAME_CELLS
         self.query_one("#text", Static).update(await self._load(max(20, width)))
 
     def on_key_line_key_pressed(self, event: KeyLine.KeyPressed) -> None:

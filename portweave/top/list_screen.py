@@ -32,6 +32,7 @@ from portweave.top.list_lines import ListLine, ListView, Spans, list_lines
 from portweave.top.log_preview import LogPreview
 from portweave.top.log_screen import LogScreen
 from portweave.top.row_filter import filtered_stacks
+from portweave.top.running_app import app_of
 from portweave.top.sort_orders import ORDERS, sorted_stacks
 from portweave.top.stack_list import StackList
 from portweave.top.stack_rows import Service, Stack, apply_event
@@ -267,11 +268,11 @@ class ListScreen(Screen[None]):
 
     def action_leave(self) -> None:
         """Leave top."""
-        self.app.exit(0)
+        app_of(self).exit(0)
 
     def action_help(self) -> None:
         """Show the help."""
-        self.app.push_screen(HelpScreen(of_log=False))
+        app_of(self).push_screen(HelpScreen(of_log=False))
 
     def action_sort(self) -> None:
         """Take the next order."""
@@ -317,7 +318,7 @@ class ListScreen(Screen[None]):
 
     def action_pause(self) -> None:
         """Go to the shell."""
-        self.app.action_suspend_process()
+        app_of(self).action_suspend_process()
 
     def action_log(self) -> None:
         """Show the log."""
@@ -327,7 +328,7 @@ class ListScreen(Screen[None]):
         name = None if service is None else service.name
         title = stack.name if name is None else f"{stack.name} · {name}"
         source = self._feed.log(stack, name, is_whole=True)
-        self.app.push_screen(LogScreen(title, source, has_names=name is None))
+        app_of(self).push_screen(LogScreen(title, source, has_names=name is None))
 
     def action_why(self) -> None:
         """Show what is wrong."""
@@ -343,7 +344,7 @@ class ListScreen(Screen[None]):
             answer = await self._commands.run(stack, ("why", *names), width=width)
             return _text_of(answer)
 
-        self.app.push_screen(TextScreen(f"{stack.name}: why {' '.join(names)}", load))
+        app_of(self).push_screen(TextScreen(f"{stack.name}: why {' '.join(names)}", load))
 
     def action_environment(self) -> None:
         """Show the environment of the service."""
@@ -358,7 +359,7 @@ class ListScreen(Screen[None]):
                 return _text_of(answer)
             return Text(escaped("\n".join(lines)))
 
-        self.app.push_screen(TextScreen(f"{stack.name}: {found.doing}", load))
+        app_of(self).push_screen(TextScreen(f"{stack.name}: {found.doing}", load))
 
     async def action_attach(self) -> None:
         """Give the terminal to the service, until the user leaves it."""
@@ -366,7 +367,7 @@ class ListScreen(Screen[None]):
         if stack is None or found is None:
             return
         # Nothing may be drawn meanwhile, but the stacks are followed.
-        with self.app.batch_update(), self.app.suspend():
+        with app_of(self).batch_update(), app_of(self).suspend():
             await self._commands.attach(stack, found.words[-1])
 
     def action_act(self, action: str) -> None:
@@ -384,7 +385,7 @@ class ListScreen(Screen[None]):
 
         if found.question:
             question = ConfirmScreen(found.question, found.detail, found.answer)
-            self.app.push_screen(question, begin)
+            app_of(self).push_screen(question, begin)
         else:
             begin(agreed=True)
 

@@ -19,6 +19,7 @@ from portweave.top.list_lines import Spans
 from portweave.top.log_buffer import LogLine
 from portweave.top.log_reader import read_log
 from portweave.top.log_view import LogView
+from portweave.top.running_app import app_of
 
 
 class LogScreen(Screen[None]):
@@ -97,7 +98,7 @@ class LogScreen(Screen[None]):
 
     def action_help(self) -> None:
         """Show the help."""
-        self.app.push_screen(HelpScreen(of_log=True))
+        app_of(self).push_screen(HelpScreen(of_log=True))
 
     def action_back(self) -> None:
         """End the search, or leave the log."""

@@ -15,6 +15,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from portweave.top.log_buffer import LogBuffer, LogLine, matches_in
+from portweave.top.running_app import app_of
 from portweave.top.span_strips import style_of
 
 _MOST_LINES = 20_000
@@ -174,7 +175,7 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
             text.stylize("bold")
         segments = [
             Segment(segment.text, segment.style)
-            for segment in text[row.start : row.end].render(self.app.console)
+            for segment in text[row.start : row.end].render(app_of(self).console)
             if segment.text
         ]
         return Strip(segments).adjust_cell_length(width)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from types import FrameType
 from typing import Protocol
 
 import anyio
@@ -118,7 +119,7 @@ class VerbCommands:
         """
         argv, folder = await to_thread.run_sync(self._command, stack, ("attach", instance))
         # Ctrl-C is for the command alone. It does not inherit this handler.
-        before = signal.signal(signal.SIGINT, lambda *_: None)
+        before = signal.signal(signal.SIGINT, _do_nothing)
         try:
             self._attached = await anyio.open_process(
                 argv, cwd=folder, env=self._variables(stack), stdin=None, stdout=None, stderr=None
@@ -176,3 +177,7 @@ def _await_enter() -> None:
     os.write(2, b"[portweave] press Enter to go back to top")
     with suppress(OSError):
         os.read(0, 1024)
+
+
+def _do_nothing(number: int, frame: FrameType | None) -> None:
+    """Handle a signal."""

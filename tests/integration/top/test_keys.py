@@ -145,7 +145,7 @@ def test_texts_of_commands_are_shown() -> None:
 
 def test_attaching_gives_the_terminal_away(monkeypatch: pytest.MonkeyPatch) -> None:
     # Without a terminal, Textual cannot be suspended.
-    monkeypatch.setattr(App, "suspend", lambda _: nullcontext())
+    monkeypatch.setattr(App, "suspend", nullcontext)
 
     async def test(top: Top) -> None:
         await top.press("down", "down", "a")

@@ -51,7 +51,10 @@ def test_a_stack_is_read_from_its_event() -> None:
     assert found.name == "shop/main"
 
 
-@pytest.mark.parametrize("broken", [{}, {"services": [{}]}, {"services": 3, "project": None}])
+BROKEN: list[dict[str, object]] = [{}, {"services": ["x"]}, {"services": 3, "project": None}]
+
+
+@pytest.mark.parametrize("broken", BROKEN)
 def test_a_stack_of_another_version_is_read_as_far_as_possible(broken: dict[str, object]) -> None:
     assert not stack_of({"id": "x", **broken}).is_known
 
