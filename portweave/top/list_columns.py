@@ -1,5 +1,7 @@
 """Pure. Which columns the list of `top` has, and how wide they are."""
 
+from collections.abc import Sequence
+
 from rich.cells import cell_len
 
 from portweave.encoding.value import replace, value
@@ -78,6 +80,11 @@ def columns_for(width: int, longest_name: int = 0, longest_url: int = 0) -> tupl
         for column in _ALL
         if column.key in kept
     )
+
+
+def width_of(columns: Sequence[Column]) -> int:
+    """Return the width of a row with all columns, in cells."""
+    return INDENT + sum(column.width + GAP for column in columns) - GAP
 
 
 def aligned(text: str, column: Column) -> str:

@@ -8,7 +8,7 @@ from portweave.encoding.text_style import Span
 from portweave.encoding.value import value
 from portweave.top.figures import age_text, bar, percent_text, size_text
 from portweave.top.line_fitting import fitted, fitted_end, one_line, wrapped
-from portweave.top.list_columns import GAP, INDENT, Column, aligned
+from portweave.top.list_columns import GAP, INDENT, Column, aligned, width_of
 from portweave.top.stack_rows import Item, Service, Stack
 
 # A mark for each state, so that states differ without colour too.
@@ -24,6 +24,7 @@ _MARKS = {
     "blocked": "✗",
 }
 _MOST_REASON_LINES = 2
+_SHORTEST_LINE = 60
 _FOLDED, _OPEN, _IDLE = "▸", "▾", "·"
 Spans = tuple[Span, ...]
 
@@ -89,8 +90,10 @@ def list_lines(stacks: Sequence[Stack], view: ListView) -> list[ListLine]:
 
 def _stack_spans(stack: Stack, view: ListView) -> Spans:
     mark = _IDLE if not stack.is_running else _FOLDED if stack.id in view.folded else _OPEN
-    name = fitted(stack.name, max(1, view.width - 3))
-    room = view.width - 3 - cell_len(name)
+    # The end of the line is below the last column, however wide the screen is.
+    width = min(view.width, max(width_of(view.columns), _SHORTEST_LINE))
+    name = fitted(stack.name, max(1, width - 3))
+    room = width - 3 - cell_len(name)
     summary = _summary(stack)
     length = sum(cell_len(span.text) for span in summary)
     if length + 3 > room:
@@ -98,8 +101,8 @@ def _stack_spans(stack: Stack, view: ListView) -> Spans:
     root = stack.root
     if view.home and (root == view.home or root.startswith(f"{view.home}/")):
         root = "~" + root[len(view.home) :]
-    root = fitted_end(root, max(0, room - length - (5 if length else 2)))
-    space = room - 2 - cell_len(root) - length
+    root = fitted_end(root, max(0, room - length - (4 if length else 1)))
+    space = room - 1 - cell_len(root) - length
     is_quiet = not stack.is_running
     return (
         Span(f"{mark} ", "dim"),

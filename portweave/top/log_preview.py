@@ -35,7 +35,7 @@ class LogPreview(Vertical):
     def compose(self) -> ComposeResult:
         """Make the widgets."""
         yield TextLine()
-        view = LogView()
+        view = LogView(is_tail=True)
         view.can_focus = False
         yield view
 

@@ -10,7 +10,7 @@ from portweave.top.feed import LogSource
 from portweave.top.log_buffer import LogLine, without_tabs
 
 # While lines come, and while none do.
-_BUSY_S, _QUIET_S = 0.2, 0.5
+_BUSY_S, _QUIET_S = 0.25, 0.5
 _PIECE_LINES = 500
 
 

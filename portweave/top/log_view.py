@@ -14,11 +14,11 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from portweave.top.log_buffer import LogBuffer, LogLine, matches_in
+from portweave.top.log_buffer import LogBuffer, LogLine, Row, matches_in
 from portweave.top.running_app import app_of
 from portweave.top.span_strips import style_of
 
-_MOST_LINES = 20_000
+_MOST_LINES, _MOST_STRIPS = 20_000, 500
 
 
 class LogView(ScrollView, can_focus=True, inherit_bindings=False):
@@ -26,6 +26,7 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
 
     Args:
         has_names: Whether each line begins with the name of its service.
+        is_tail: Whether to show only the last rows, without scrolling.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -38,13 +39,21 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
     class Moved(Message):
         """The view has begun to follow the end, or has stopped."""
 
-    def __init__(self, *, has_names: bool = False, id: str | None = None) -> None:  # noqa: A002
+    def __init__(
+        self,
+        *,
+        has_names: bool = False,
+        is_tail: bool = False,
+        id: str | None = None,  # noqa: A002 - Textual's name
+    ) -> None:
         super().__init__(id=id)
+        self._is_tail = is_tail
         self._has_names = has_names
         self._has_times = False
         self._buffer = LogBuffer(_MOST_LINES)
         self._widest = 0
         self._lines: list[LogLine] = []
+        self._strips: dict[tuple[int, int, int, str, bool], Strip] = {}
         self._sought = ""
         self._found: int | None = None
         self.is_following = True
@@ -66,6 +75,7 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
         """
         self._has_names, self._widest, self._lines = has_names, 0, []
         self._buffer = LogBuffer(_MOST_LINES, self.size.width)
+        self._strips.clear()
         self.is_following = True
         self._fit()
 
@@ -164,9 +174,22 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
     def render_line(self, y: int) -> Strip:
         """Return a row of the screen."""
         width = self.size.width
-        row = self._buffer.row(self._buffer.first_row + y + self.scroll_offset.y)
+        top = self._buffer.first_row + self.scroll_offset.y
+        if self._is_tail:
+            top = max(top, self._buffer.end_row - self.size.height)
+        row = self._buffer.row(top + y)
         if row is None:
             return Strip.blank(width)
+        # Lines that come in move the others, which look as before.
+        key = (row.line, row.start, width, self._sought, row.line == self._found)
+        strip = self._strips.get(key)
+        if strip is None:
+            if len(self._strips) >= _MOST_STRIPS:
+                self._strips.clear()
+            strip = self._strips[key] = self._strip_of(row, width)
+        return strip
+
+    def _strip_of(self, row: Row, width: int) -> Strip:
         line = self._buffer.line(row.line)
         text = _text_of(line).copy()
         for start, end in matches_in(line.plain, self._sought):
@@ -187,9 +210,10 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
     def _fit(self) -> None:
         """Take the number of rows; go to the last one where the view follows."""
         rows = self._buffer.end_row - self._buffer.first_row
-        if (size := Size(0, rows)) != self.virtual_size:
+        # A new size lays the whole screen out anew, which takes longer than drawing the rows.
+        if not self._is_tail and (size := Size(0, rows)) != self.virtual_size:
             self.virtual_size = size
-        if self.is_following:
+        if self.is_following and not self._is_tail:
             self.scroll_to(
                 y=max(0, rows - self.size.height), animate=False, immediate=True, force=True
             )
@@ -203,6 +227,7 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _wrap_anew(self) -> None:
         self._buffer = LogBuffer(_MOST_LINES, self._width)
+        self._strips.clear()
         self._buffer.append(map(self._prefixed, self._lines))
         self._found = None
         self._fit()

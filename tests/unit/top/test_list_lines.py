@@ -22,7 +22,7 @@ def texts(found: list[ListLine]) -> list[str]:
 def test_services_are_below_their_stack_and_reasons_below_their_service() -> None:
     found = lines(SHOP)
     assert texts(found) == [
-        "▾ shop/main  ~/src/shop" + " " * 44 + "1 of 2 ready",
+        "▾ shop/main  ~/src/shop" + " " * 40 + "1 of 2 ready",
         " ↻ api          backoff                   3",
         "   └ exited (1)",
         " ● web          ready       3000    3m       50.0%  ━━━───     2 MB  ━━━━━━",
