@@ -160,11 +160,12 @@ def _pod(
     if env:
         container["env"] = env
     # Of two sources of a variable the later one wins, and `env` wins over both.
-    sources: list[Manifest] = [{"configMapRef": {"name": _config_name(stack)}}] if shared else []
-    sources += [
-        {"secretRef": {"name": _secret_of(file, stack), "optional": not file.required}}
-        for file in unit.files
-    ]
+    sources: list[Manifest] = []
+    if shared:
+        sources.append({"configMapRef": {"name": _config_name(stack)}})
+    for file in unit.files:
+        chosen = {"name": _secret_of(file, stack), "optional": not file.required}
+        sources.append({"secretRef": chosen})
     if sources:
         container["envFrom"] = sources
     if unit.port is not None:
