@@ -1,6 +1,7 @@
 """Pure. The lines of the list that `top` shows: stacks, their services, and reasons below them."""
 
 from collections.abc import Iterator, Sequence
+from math import ceil
 
 from rich.cells import cell_len
 
@@ -81,10 +82,8 @@ def list_lines(stacks: Sequence[Stack], view: ListView) -> list[ListLine]:
         for service in stack.services:
             item = (stack.id, service.name)
             found.append(ListLine(_service_spans(service, view, largest_bytes), item, is_head=True))
-            if service.reason:
-                found += _reasons(
-                    service.reason, "" if service.is_in_trouble else "dim", item, view
-                )
+            if text := _reason_text(service, view.now_s):
+                found += _reasons(text, "" if service.is_in_trouble else "dim", item, view)
     return found
 
 
@@ -174,6 +173,13 @@ def _bar(share: float, column: Column) -> tuple[Span, ...]:
     filled, track = bar(share, column.width)
     role = "warning" if share >= 1 and column.key == "cpu_bar" else "bar"
     return Span(filled, role), Span(track, "dim")
+
+
+def _reason_text(service: Service, now_s: float) -> str:
+    if service.next_try_s is None:
+        return service.reason
+    left_s = max(0, ceil(service.next_try_s - now_s))
+    return f"next try in {left_s} s: {service.reason}" if service.reason else ""
 
 
 def _reasons(text: str, role: str, item: Item, view: ListView) -> Iterator[ListLine]:

@@ -95,7 +95,7 @@ class ListScreen(Screen[None]):
         # What commands do at present, by a number.
         self._doing: dict[int, str] = {}
         self._drawn_s = 0.0
-        self._is_young = False
+        self._has_seconds = False
         self._ticks: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -153,8 +153,11 @@ class ListScreen(Screen[None]):
         lines = list_lines(shown, view) or self._nothing()
         self._list.show(lines)
         self._feed.watch_closely(frozenset(self._list.items_in_view()))
-        starts = (one.started_s for one in services if one.started_s is not None)
-        self._is_young = any(self._drawn_s - start < _YOUNG_S for start in starts)
+        self._has_seconds = any(
+            one.next_try_s is not None
+            or (one.started_s is not None and self._drawn_s - one.started_s < _YOUNG_S)
+            for one in services
+        )
         self._title.show(lambda width: title_spans(listed, self._order, self._sought, width))
         self._heading.show(lambda width: heading_spans(self._columns, self._order))
         self._show_detail()
@@ -170,7 +173,7 @@ class ListScreen(Screen[None]):
         return [ListLine((Span(f"  {text}" if text else "", "dim"),)) for text in ("", *texts)]
 
     def _tick(self) -> None:
-        if self._is_young or time.time() - self._drawn_s > _REST_S:
+        if self._has_seconds or time.time() - self._drawn_s > _REST_S:
             self.draw()
 
     def _show_detail(self) -> None:

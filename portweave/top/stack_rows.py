@@ -43,6 +43,7 @@ class Service:
         pid: Its first process; None where it does not run.
         percent: Processor usage in percent of one processor; None where it is unknown.
         rss_bytes: Resident memory; None where it is unknown.
+        next_try_s: When it is started again, in seconds since the epoch; None where it is not.
     """
 
     stack: str
@@ -56,6 +57,7 @@ class Service:
     pid: int | None = None
     percent: float | None = None
     rss_bytes: int | None = None
+    next_try_s: float | None = None
 
     @property
     def urgency(self) -> int:
@@ -176,6 +178,7 @@ def _service(stack: str, row: Mapping[str, object]) -> Service:
         _number(row, "pid"),
         _percent(row),
         _number(row, "rssBytes"),
+        _seconds(row.get("nextTryAt")) if state == "backoff" else None,
     )
     if service.is_in_trouble and not service.reason and row.get("lastError"):
         return replace(service, reason=_text(row, "lastError"))

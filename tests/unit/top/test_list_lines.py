@@ -50,6 +50,13 @@ def test_a_reason_has_two_lines_at_most() -> None:
     assert found[-1].endswith("…")
 
 
+def test_the_next_try_is_counted_down() -> None:
+    service = Service("a", "api", "backoff", "exited (1)", next_try_s=302.3)
+    assert texts(lines(Stack("a", "p", "n", "/", (service,))))[-1] == (
+        "   └ next try in 23 s: exited (1)"
+    )
+
+
 def test_a_folded_stack_has_one_line() -> None:
     assert texts(lines(SHOP, folded=frozenset({"a"})))[0].startswith("▸ shop/main")
     assert len(lines(SHOP, folded=frozenset({"a"}))) == 1

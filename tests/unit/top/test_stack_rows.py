@@ -24,6 +24,7 @@ def test_a_stack_is_read_from_its_event() -> None:
         "samples": [[1767225601.0, 2.5, 1000]],
     }
     api = {"name": "api", "instance": 1, "state": "failed", "lastError": "KeyError", "pid": None}
+    job = {"name": "job", "state": "backoff", "nextTryAt": "2026-01-01T00:00:09.500Z"}
     found = stack_of(
         {
             "id": "x",
@@ -32,7 +33,7 @@ def test_a_stack_is_read_from_its_event() -> None:
             "worktreeRoot": "/shop",
             "problem": None,
             "isKnown": True,
-            "services": [web, api],
+            "services": [web, api, job],
         }
     )
     assert found == Stack(
@@ -46,6 +47,7 @@ def test_a_stack_is_read_from_its_event() -> None:
                 "x", "web.2", "ready", "", 3000, "http://web.localhost", 1, 1767225600, 7, 2.5, 1000
             ),
             Service("x", "api", "failed", "KeyError"),
+            Service("x", "job", "backoff", next_try_s=1767225609.5),
         ),
     )
     assert found.name == "shop/main"
