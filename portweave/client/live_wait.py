@@ -214,7 +214,8 @@ class _Signals:
         os.set_blocking(self._writing, False)
         self._wake_before = signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
         interrupts.at_end(self._end)
-        self._handle(signal.SIGWINCH, lambda *_: None)
+        # Python writes its number to the pipe.
+        self._handle(signal.SIGWINCH, _ignore)
         # Signals that the caller ignores or handles itself stay so.
         for number, handler in (
             (signal.SIGTERM, interrupts.leave),
@@ -255,6 +256,10 @@ class _Signals:
             signal.signal(number, self._stop)
 
         self._suspend(stop)
+
+
+def _ignore(_number: int, _frame: "FrameType | None") -> None:
+    return
 
 
 class _Stream:

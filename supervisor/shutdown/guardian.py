@@ -69,6 +69,7 @@ _HOLD_S = 1.0
 _SIZE_BYTES = 8
 _INT_BYTES = 4
 _MOST_DESCRIPTORS = 4
+_CLEAR_LINE = b"\r\x1b[K"
 # recvmsg(2). Other systems than Linux lack it; there a started process closes descriptors itself.
 _CLOSE_ON_EXEC: int = getattr(_socket, "MSG_CMSG_CLOEXEC", 0)
 
@@ -340,8 +341,11 @@ def _say(text: str) -> None:
 
     poll = select.poll()
     poll.register(2, select.POLLOUT)
+    # A dead supervisor may have left its live line on the terminal.
+    is_live = os.isatty(2) and os.environ.get("TERM") != "dumb"
+    line = f"[portweave] {escaped(text)}\n".encode("utf-8", "backslashreplace")
     try:
         if poll.poll(1000):
-            os.write(2, f"[portweave] {escaped(text)}\n".encode("utf-8", "backslashreplace"))
+            os.write(2, _CLEAR_LINE + line if is_live else line)
     except OSError:
         return
