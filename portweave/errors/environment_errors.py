@@ -82,15 +82,26 @@ class PortOverrideError(PortweaveError):
         service: The service of the port.
         value: What the variable holds.
         source: Where it is set.
+        place: The file and the line, from 1; None where it is in no file.
     """
 
     code = "PW0503"
 
-    def __init__(self, variable: str, service: str, value: str, *, source: str = ".env") -> None:
+    def __init__(
+        self,
+        variable: str,
+        service: str,
+        value: str,
+        *,
+        source: str = ".env",
+        place: "tuple[str, int] | None" = None,
+    ) -> None:
         super().__init__(
             f'{source} override for {variable} (service "{service}") is "{value}",'
             " which is not a valid port integer in [1, 65535]",
+            hint=f"set {variable} to a number from 1 to 65535, or remove it",
             service=service,
+            **({} if place is None else {"file": place[0], "line": place[1]}),
         )
 
 

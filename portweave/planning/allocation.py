@@ -15,7 +15,7 @@ from portweave.allocator.worktree import worktree_dir
 from portweave.encoding.value import value
 from portweave.planning.allocation_text import current_env
 from portweave.planning.project import Project, find_block, moved_key
-from portweave.procfiles.load import read_overrides
+from portweave.procfiles.load import read_env_file, read_overrides
 from portweave.procfiles.model import Service
 from portweave.system.files import make_own_folder, read_all
 from portweave.system.listeners import listening
@@ -75,7 +75,8 @@ class AllocatedProject:
         if with_inherited and name in self.inherited:
             return _port(service, self.inherited[name], "environment")
         if name in self.dotenv:
-            return _port(service, self.dotenv[name], ".env")
+            root = self.project.worktree.root
+            return _port(service, self.dotenv[name], ".env", f"{root}/.env")
         return self.entry.ports[service.name]
 
 
@@ -176,10 +177,19 @@ def _is_running(key: Key, environ: "Mapping[str, str]") -> bool:
     return is_held(stacks_dir(environ), stack_key(key.worktree_root, key.namespace))
 
 
-def _port(service: Service, value: str, source: str) -> int:
+def _port(service: Service, value: str, source: str, path: str = "") -> int:
+    """The port in a variable's value, which comes from a source, and from a file or none."""
     is_port = value.isascii() and value.isdigit() and len(value.lstrip("0")) <= 5
     if not is_port or not 1 <= int(value) <= 65535:
-        raise errors.PortOverrideError(service.env_var or "", service.name, value, source=source)
+        name = service.env_var or ""
+        line = read_env_file(path, required=False).lines.get(name) if path else None
+        raise errors.PortOverrideError(
+            name,
+            service.name,
+            value,
+            source=source,
+            place=None if line is None else (path, line),
+        )
     return int(value)
 
 

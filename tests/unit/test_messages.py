@@ -32,7 +32,15 @@ SAMPLES: dict[str, Any] = {
     "dict[str, object]": {},
 }
 # What makes an error, or a part of one, from texts.
-MAKERS = {"add", "Finding", "why_not", *(kind.__name__ for kind in error_classes())}
+MAKERS = {
+    "add",
+    "Advice",
+    "Finding",
+    "Problem",
+    "problem_at",
+    "why_not",
+    *(kind.__name__ for kind in error_classes()),
+}
 
 
 def sentences(text: str) -> list[str]:

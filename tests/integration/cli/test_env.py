@@ -297,7 +297,10 @@ def test_invalid_arguments_are_an_error(
 
 
 def test_an_invalid_port_override_is_an_error_for_its_service(cli: Cli, root: Path) -> None:
-    (root / ".env").write_text("API_PORT=x\n")
+    (root / ".env").write_text("# ports\nAPI_PORT=x\n")
     assert "(PW0503)" in cli("env", "api", cwd=root).stderr
+    told = json.loads(cli("env", "api", "--json", cwd=root).stdout)["error"]
+    assert (told["file"], told["line"]) == (str(root / ".env"), 2)
+    assert told["hint"] == "set API_PORT to a number from 1 to 65535, or remove it"
     assert "API_PORT=x\n" in cli("env", cwd=root).stdout
     assert cli("env", "job", cwd=root).returncode == 0

@@ -7,6 +7,7 @@ from portweave.errors.problem import Problem
 from portweave.procfiles import definitions, jsonfile, procfile, yamlfile
 from portweave.procfiles.sentences import sentence, thing
 from portweave.procfiles.tree import Keys
+from tests.unit.test_messages import faults
 
 EXAMPLE = "services:\n  web:\n    command: npm start"
 WEB = "services:\n  web:\n    command: x\n"
@@ -346,6 +347,7 @@ def test_a_beginner_is_told_what_is_wrong_where_and_what_to_do(
     (problem,) = told(text, name)
     assert (problem.sentence, marked(problem), problem.hint) == (expected, mark, hint)
     assert problem.path == name
+    assert [*faults(problem.sentence), *faults(problem.hint)] == []
 
 
 def test_line_ends_of_windows_do_not_count() -> None:
