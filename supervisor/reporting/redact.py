@@ -61,5 +61,8 @@ def _secrets(environment: Mapping[str, str]) -> Iterator[str]:
     for name, value in environment.items():
         if len(value) >= _SHORTEST and _TELLING.search(name):
             yield value
+            # Messages of errors have one blank for several, and no line ends.
+            if len(joined := " ".join(value.split())) >= _SHORTEST:
+                yield joined
         if "://" in value:
             yield from (found for found in _USERINFO.findall(value) if len(found) >= _SHORTEST)

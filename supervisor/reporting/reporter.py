@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 
 from portweave.encoding.text_style import PREFIX, Span, message
+from portweave.encoding.value import replace
 from portweave.supervisor.diagnosis.cause import (
     Cause,
     as_json,
@@ -152,8 +153,9 @@ class Reporter:
                 self.since_s[plan.name] = clock.now_s
             said = change_message(plan, old, new, clock.now_s, verbose=self._verbose)
             text = hide(said, plan.environment)
-            event = change(plan, old, new, clock, text)
-            self._write({**event, "reason": hide(new.reason, plan.environment) or None})
+            shown = replace(new, reason=hide(new.reason, plan.environment))
+            event = change(plan, old, shown, clock, text)
+            self._write(event)
             self.recent.append(event)
             for sink in self._subscribers:
                 sink(event)
@@ -216,14 +218,24 @@ class Reporter:
     def _show_change(
         self, plan: InstancePlan, old: Life, new: Life, now_s: float, blocks: tuple[str, ...]
     ) -> None:
-        """Show a change on a terminal, in the column of its instance."""
+        """Show a change on a terminal, in the column of its instance.
+
+        Args:
+            plan: The instance's plan.
+            old: Its state before.
+            new: Its state now.
+            now_s: The time.
+            blocks: The instances that it blocks.
+        """
         # Imported here: a pipe does without.
         from portweave.supervisor.reporting.terminal_messages import hint_of, state_line
 
         marks = self._view.marks
         assert marks is not None
         is_end = new.phase is Phase.STOPPED and self._engine.fleet.closing
-        line = state_line(plan, old, new, now_s, marks, blocks=blocks, verbose=self._verbose)
+        # Before it is shortened: a secret may have several words.
+        shown = replace(new, reason=hide(new.reason, plan.environment))
+        line = state_line(plan, old, shown, now_s, marks, blocks=blocks, verbose=self._verbose)
         if line is None or (is_end and not self._verbose):
             # At the end, the status line shows which services are left.
             return

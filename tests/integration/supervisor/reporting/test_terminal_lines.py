@@ -120,3 +120,22 @@ def test_a_pipe_behind_up_gets_whole_names_and_the_terminal_short_ones(
     assert done.returncode == 0
     assert done.stdout == b"long-service-name-1 | one\n"
     assert "long-ser…-name-1 ▸ exited (0)" in seen
+
+
+def test_a_secret_in_a_reason_is_hidden(project: Path, terminal: "StartTerminal") -> None:
+    (project / "portweave.yaml").write_text(
+        """
+        services:
+          api:
+            command: >-
+              echo "fatal: $DB_PASSWORD" >&2; exit 1
+            restart: "no"
+            port: false
+            environment: {DB_PASSWORD: hunter2  hunter3}
+        """
+    )
+    one = terminal(project)
+    assert one.end() == 1
+
+    (line,) = [line for line in lines_of(one) if line.startswith("api ✗ ")]
+    assert line == "api ✗ exited (1): fatal: ***"

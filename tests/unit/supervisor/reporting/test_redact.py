@@ -93,3 +93,18 @@ def test_the_working_directory_and_authors_are_no_secrets() -> None:
 )
 def test_secrets_that_a_program_prints_by_name_are_masked(text: str, shown: str) -> None:
     assert hide_printed(text, ENVIRONMENT) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "shown"),
+    [
+        ("two\n  lines", "fatal: two lines", "fatal: ***"),
+        ("two\n  lines", "fatal: two\n  lines", "fatal: ***"),
+        ("a      b", "a b", "a b"),
+        ("       ", "a b", "a b"),
+    ],
+)
+def test_a_secret_is_masked_where_its_blanks_have_become_one(
+    value: str, text: str, shown: str
+) -> None:
+    assert hide(text, {"DB_PASSWORD": value}) == shown
