@@ -149,13 +149,19 @@ class Issues:
                         }
                     )
         first = {key: value for key, value in details[0].items() if key != "message"}
+        problems = _problems(self.found, document, shown, texts or {})
+        if document is not None and _is_compose_file(document):
+            # This explains all the others.
+            whole = problems[0]
+            place = f"{whole.path}:{whole.line}:{whole.column}"
+            hints.insert(0, f"{place}: {whole.sentence}")
         error = errors.DefinitionsInvalidError(
             "\n".join(f"{dotted(issue.keys)}: {issue.message}" for issue in self.found),
             hint=tuple(hints),
             **first,
             issues=details,
         )
-        error.problems = _problems(self.found, document, shown, texts or {})
+        error.problems = problems
         raise error
 
 
@@ -170,14 +176,16 @@ def _problems(
         shown: File to its path as messages show it.
         texts: File to its text.
     """
-    if document is not None and (whole := _compose_problem(document, shown, texts)):
-        return (whole,)
+    if document is not None and _is_compose_file(document):
+        return (_compose_problem(document, shown, texts),)
+    # Split once: there may be thousands of problems.
+    lines = {path: text.split("\n") for path, text in texts.items()}
     lacks_services = any(_lacks_services(issue) for issue in issues)
     is_misspelt = any(
         hint == "did you mean services?" for issue in issues for _, hint in issue.notes
     )
     found = [
-        _problem(issue, keys, hint, document, shown, texts)
+        _problem(issue, keys, hint, document, shown, lines)
         for issue in issues
         for keys, hint in issue.notes
         # A misspelt key, or keys that belong below it, explain the missing one.
@@ -191,14 +199,14 @@ def _lacks_services(issue: Issue) -> bool:
     return issue.keys == ("services",) and issue.message.endswith("received undefined")
 
 
-def _compose_problem(
-    document: Document, shown: dict[str, str], texts: dict[str, str]
-) -> "Problem | None":
-    """The one problem of a Docker Compose file; None for any other document."""
+def _is_compose_file(document: Document) -> bool:
     from portweave.procfiles.other_tools import is_compose_file
 
-    if not is_compose_file(posixpath.basename(document.path), document.value):
-        return None
+    return is_compose_file(posixpath.basename(document.path), document.value)
+
+
+def _compose_problem(document: Document, shown: dict[str, str], texts: dict[str, str]) -> "Problem":
+    """The one problem of a Docker Compose file."""
     from portweave.errors.problem import problem_at
 
     services = document.value["services"] if isinstance(document.value, dict) else None
@@ -231,7 +239,7 @@ def _problem(
     hint: str,
     document: Document | None,
     shown: dict[str, str],
-    texts: dict[str, str],
+    lines: dict[str, list[str]],
 ) -> "Problem":
     """A problem as a terminal shows it.
 
@@ -241,10 +249,10 @@ def _problem(
         hint: The hint for the place.
         document: The document of an issue without an origin.
         shown: File to its path as messages show it.
-        texts: File to its text.
+        lines: File to its lines.
     """
     # Imported here: only errors need them.
-    from portweave.errors.problem import problem_at
+    from portweave.errors.problem import problem_on
     from portweave.procfiles.sentences import hint_for, is_about_key, sentence
 
     of_key = issue.spot.of_key or is_about_key(keys, issue.message)
@@ -256,10 +264,11 @@ def _problem(
     else:
         path = document.path
         line, column, token = document.mark(spot.keys or keys, of_key=of_key)
-    return problem_at(
+    known = lines.get(path, [])
+    return problem_on(
         sentence(issue.keys, issue.message, keys),
         shown.get(path, path),
-        texts.get(path),
+        known[line - 1].rstrip("\r") if line <= len(known) else None,
         line,
         column,
         token=token,

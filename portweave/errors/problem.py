@@ -60,6 +60,32 @@ def problem_at(
         hint: What to do.
     """
     source = None if text is None else _line_of(text, line)
+    return problem_on(sentence, path, source, line, column, token=token, word=word, hint=hint)
+
+
+def problem_on(
+    sentence: str,
+    path: str,
+    source: str | None,
+    line: int,
+    column: int,
+    *,
+    token: str = "",
+    word: str = "",
+    hint: str = "",
+) -> Problem:
+    """The same for a line of the text; None where it is unknown.
+
+    Args:
+        sentence: As for `problem_at`.
+        path: As for `problem_at`.
+        source: The text of the line.
+        line: As for `problem_at`.
+        column: As for `problem_at`.
+        token: As for `problem_at`.
+        word: As for `problem_at`.
+        hint: As for `problem_at`.
+    """
     if word and source is not None:
         found = source.find(word, column - 1)
         if found >= 0:

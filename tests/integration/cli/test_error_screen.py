@@ -142,6 +142,24 @@ def test_a_makefile_is_named_and_a_damaged_package_json_is_not(screen: Screen) -
     ]
 
 
+def test_a_compose_file_is_told_as_such(screen: Screen) -> None:
+    text = "services:\n  db:\n    image: postgres\n    volumes: [x]\n"
+    screen.folder.joinpath("docker-compose.yml").write_text(text)
+    assert screen("up", "-f", "docker-compose.yml", NO_COLOR="1")[0].splitlines() == [
+        "error: this is a Docker Compose file: portweave starts commands, not images (PW0102)",
+        "  --> docker-compose.yml:3:5",
+        "   |",
+        " 3 |     image: postgres",
+        "   |     ^^^^^",
+        "hint: leave it as it is, and create a Procfile:",
+        "        db: docker compose up db",
+        "        web: npm start",
+    ]
+    done = screen.cli("check", "-f", "docker-compose.yml", cwd=screen.folder)
+    hint = "this is a Docker Compose file: portweave starts commands, not images"
+    assert f"[portweave] hint: docker-compose.yml:3:5: {hint}\n" in done.stderr
+
+
 def test_a_named_file_that_does_not_exist(screen: Screen) -> None:
     assert screen("check", "-f", "x.yaml", NO_COLOR="1")[0].splitlines() == [
         "error: there is no file x.yaml (PW0101)",
