@@ -66,6 +66,8 @@ class RunHistory:
     def __init__(self, root: str, namespace: str) -> None:
         self.folder = f"{worktree_dir(root, namespace)}/runs"
         self._began_ns = time.time_ns()
+        # Services that are added later come last, so that no colour of `logs` changes.
+        self._services: dict[str, None] = {}
         # `flush` writes them, so that no restart waits for a disk.
         self._unwritten: dict[str, dict[str, object]] = {}
 
@@ -104,6 +106,7 @@ class RunHistory:
             removed: The services that it had and has no more.
             services: Its services, in the order of the definitions.
         """
+        self._services |= dict.fromkeys(services)
         folder, config = origin.get("workingDir"), origin.get("config")
         if isinstance(folder, str):
             named = None
@@ -113,7 +116,7 @@ class RunHistory:
             self._unwritten[_STARTED] = {
                 "startedNs": self._began_ns,
                 "removed": sorted(removed),
-                "order": list(dict.fromkeys(services)),
+                "order": list(self._services),
                 "workingDir": folder,
                 "config": named,
                 **options,
