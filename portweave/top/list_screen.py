@@ -143,7 +143,8 @@ class ListScreen(Screen[None]):
         shown = sorted_stacks(filtered_stacks(listed, self._sought), self._order)
         self._shown = {stack.id: stack for stack in shown}
         services = [one for stack in shown for one in stack.services]
-        width = self._list.size.width
+        # The last column of the screen is the scrollbar's, whether it is there or not.
+        width = max(1, self.size.width - 1)
         self._columns = columns_for(
             width,
             max((len(one.name) for one in services), default=0),

@@ -164,13 +164,13 @@ class LogScreen(Screen[None]):
         view = self._log_view
         right = f"{view.count} lines"
         if self._matches is not None:
-            right = f"/{self._sought}: {self._matches} of {right}"
-        right += "  following" if view.is_following else "  paused, G follows"
+            right = f"/{self._sought} in {self._matches} of {right}"
+        right += " · following" if view.is_following else " · paused, G follows"
         self.query_one("#title", TextLine).show(lambda width: _title(self._title, right, width))
 
 
 def _title(left: str, right: str, width: int) -> Spans:
-    right = fitted(right, max(0, width // 2))
+    right = fitted(right, max(0, width * 2 // 3))
     left = fitted(left, max(0, width - len(right) - 2))
     space = " " * max(1, width - len(left) - len(right))
     return Span(left, "strong"), Span(space, ""), Span(right, "dim")

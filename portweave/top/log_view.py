@@ -16,7 +16,7 @@ from textual.strip import Strip
 
 from portweave.top.log_buffer import LogBuffer, LogLine, Row, matches_in
 from portweave.top.running_app import app_of
-from portweave.top.span_strips import style_of
+from portweave.top.span_strips import PLAIN, blank_strip, style_of
 
 _MOST_LINES, _MOST_STRIPS = 20_000, 500
 
@@ -135,7 +135,7 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
             top = round(self.scroll_y)
             if not top <= row < top + self.size.height:
                 self.scroll_to(y=max(0, row - self.size.height // 2), animate=False, immediate=True)
-        elif not sought:
+        elif not again:
             self._found = None
         return self._buffer.count(sought)
 
@@ -179,7 +179,7 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
             top = max(top, self._buffer.end_row - self.size.height)
         row = self._buffer.row(top + y)
         if row is None:
-            return Strip.blank(width)
+            return blank_strip(width)
         # Lines that come in move the others, which look as before.
         key = (row.line, row.start, width, self._sought, row.line == self._found)
         strip = self._strips.get(key)
@@ -197,11 +197,11 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
         if row.line == self._found:
             text.stylize("bold")
         segments = [
-            Segment(segment.text, segment.style)
+            Segment(segment.text, segment.style or PLAIN)
             for segment in text[row.start : row.end].render(app_of(self).console)
             if segment.text
         ]
-        return Strip(segments).adjust_cell_length(width)
+        return Strip(segments).adjust_cell_length(width, PLAIN)
 
     @property
     def _width(self) -> int:

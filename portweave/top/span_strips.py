@@ -12,8 +12,10 @@ from portweave.encoding.terminal_escapes import escaped
 from portweave.encoding.text_style import CODES, Span
 
 SELECTED = Style(reverse=True)
+# The filters of Textual expect each segment to have a style.
+PLAIN = Style.null()
 # What only `top` has.
-_OWN = {"bar": "36", "match": "30;43"}
+_OWN = {"bar": "36", "match": "7"}
 
 
 @cache
@@ -21,7 +23,7 @@ def style_of(role: str) -> Style:
     """Return the style of a role; roles without colour have the plain style."""
     code = CODES.get(role) or _OWN.get(role)
     if code is None:
-        return Style.null()
+        return PLAIN
     style = Text.from_ansi(f"\x1b[{code}mx").spans[0].style
     return style if isinstance(style, Style) else Style.parse(style)
 
@@ -38,4 +40,13 @@ def strip_of(spans: Iterable[Span], width: int, *, is_selected: bool = False) ->
         text = "".join(escaped(span.text) for span in spans)
         return Strip([Segment(text, SELECTED)]).adjust_cell_length(width, SELECTED)
     segments = [Segment(escaped(span.text), style_of(span.role)) for span in spans if span.text]
-    return Strip(segments).adjust_cell_length(width)
+    return Strip(segments).adjust_cell_length(width, PLAIN)
+
+
+def blank_strip(width: int) -> Strip:
+    """Return an empty strip.
+
+    Args:
+        width: Its width, in cells.
+    """
+    return Strip.blank(width, PLAIN)

@@ -11,7 +11,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from portweave.top.list_lines import ListLine
-from portweave.top.span_strips import strip_of
+from portweave.top.span_strips import blank_strip, strip_of
 from portweave.top.stack_rows import Item
 
 
@@ -77,7 +77,7 @@ class StackList(ScrollView, can_focus=True, inherit_bindings=False):
         """Return a line of the screen."""
         number, width = y + self.scroll_offset.y, self.size.width
         if number >= len(self._lines):
-            return Strip.blank(width)
+            return blank_strip(width)
         line = self._lines[number]
         chosen = line.is_head and line.item == self.selected
         return strip_of(line.spans, width, is_selected=chosen)

@@ -34,9 +34,13 @@ _THEME = Theme(
     variables={
         "ansi-background": "ansi_default",
         "ansi-foreground": "ansi_default",
-        "input-cursor-background": "ansi_default",
-        "input-cursor-foreground": "ansi_default",
-        "input-cursor-text-style": "reverse",
+        "scrollbar": "ansi_bright_black",
+        "scrollbar-hover": "ansi_bright_black",
+        "scrollbar-active": "ansi_blue",
+        "scrollbar-background": "ansi_default",
+        "scrollbar-background-hover": "ansi_default",
+        "scrollbar-background-active": "ansi_default",
+        "scrollbar-corner-color": "ansi_default",
     },
 )
 # What Textual has switched on: key protocol (kitty), mouse, paste and focus reports, size reports,
@@ -70,6 +74,9 @@ class TopApp(App[int]):
     .prompt { height: 1; }
     .prompt Label { width: 1; text-style: bold; }
     .prompt Input { width: 1fr; background: ansi_default; }
+    .prompt .input--cursor {
+        color: ansi_default; background: ansi_default; text-style: reverse;
+    }
     .window {
         width: 90%; max-width: 110; height: auto; max-height: 90%; padding: 0 1;
         border: round ansi_blue; background: ansi_default;
@@ -87,7 +94,8 @@ class TopApp(App[int]):
     """
 
     def __init__(self, feed: Feed, commands: Commands, *, home: str = "") -> None:
-        super().__init__()
+        # Textual chooses its filter for NO_COLOR by this, before it has the theme.
+        super().__init__(ansi_color=True)
         self._feed, self._commands, self._home = feed, commands, home
         self.register_theme(_THEME)
         self.theme = _THEME.name
@@ -129,6 +137,8 @@ def run(environ: Mapping[str, str], *, has_colour: bool) -> int:
         os.environ["NO_COLOR"] = "1"
     try:
         app = TopApp(LiveFeed(environ, worktrees), commands, home=environ.get("HOME", ""))
-        return app.run() or 0
+        status = app.run()
+        # After a fault of the program, Textual has a status of its own.
+        return status if status is not None else app.return_code or 0
     finally:
         clear_at_end()

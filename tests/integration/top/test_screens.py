@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Coroutine
 
+import pytest
+
 from portweave.top.command_answer import Failure
 from portweave.top.stack_rows import Stack
 from portweave.top.verb_commands import Answer
@@ -14,6 +16,7 @@ from tests.support.top_screens import (
     Top,
     check_screen,
     running_top,
+    screen_lines,
 )
 
 LOG = [
@@ -50,6 +53,23 @@ def test_the_list() -> None:
             top.feed.idle = (Stack("x", "shop", "fix", "/home/ada/src/fix", is_running=False),)
             await top.press("i", "slash", *"shop")
             await check_at_all_sizes(top, "filter", in_preview="/cart 500")
+
+    in_top(main())
+
+
+def test_no_color_leaves_text_that_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    async def main() -> None:
+        async with running_top() as top:
+            top.feed.log_lines["api"] = LOG
+            await top.show(SHOP, SILENT)
+            await top.press("down", "down")
+            check_screen(top.app, "monochrome")
+            await top.press("l", "slash", *"cart")
+            await top.wait_for("2 of 4 lines")
+            styles = {style for _, parts in screen_lines(top.app) for _, _, style in parts}
+            assert styles <= {"bold", "dim", "reverse", "bold reverse"}
 
     in_top(main())
 
