@@ -184,16 +184,18 @@ def advice(kind: str, row: "Row") -> str:
         row: The instance that causes it.
     """
     name, state = instance_of(row), row.get("state")
-    logs = f"portweave logs {name}"
+    logs, restart = f"portweave logs {name}", f"portweave restart {name}"
     match kind, state:
         case "none", _:
             return ""
         case _, "failed" | "stopped" | "exited" if row.get("hook"):
             return f"correct the cause, then portweave up runs {name} again"
+        case "not ready", "failed":
+            return f"check `ready` in its definition, and its output; then {restart}"
         case _, "backoff":
-            return f"correct the cause; portweave restart {name} then starts it at once"
+            return f"correct the cause; {restart} then starts it at once"
         case _, "failed" | "exited":
-            return f"correct the cause, then portweave restart {name}"
+            return f"correct the cause, then {restart}"
         case _, "stopping":
             return f"portweave wait --for exit {name} returns when it has ended"
         case _, "stopped":
