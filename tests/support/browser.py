@@ -221,7 +221,7 @@ class Page:
         """Save a screenshot of the page in `test-output/`; the name may have a folder."""
         path = PICTURES / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        answer = self.send("Page.captureScreenshot", format="png")
+        answer = self.send("Page.captureScreenshot", format="png", optimizeForSpeed=True)
         path.write_bytes(base64.b64decode(answer["data"]))
         return path
 
