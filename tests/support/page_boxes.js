@@ -46,8 +46,14 @@
       const heads = [...table.querySelectorAll("thead th")].filter((e) => seen(e));
       for (const row of table.querySelectorAll(".service")) {
           const cells = [...row.children].filter((e) => seen(e));
-          if (heads.length && cells.length === heads.length && cells.some((e, at) => Math.abs(e.getBoundingClientRect().left - heads[at].getBoundingClientRect().left) > 1)) found.push(`not below its heading: ${name(row)}`);
+          if (heads.length && cells.length !== heads.length) found.push(`a column without its heading: ${name(row)}`);
+      else if (heads.length && cells.some((e, at) => Math.abs(e.getBoundingClientRect().left - heads[at].getBoundingClientRect().left) > 1)) found.push(`not below its heading: ${name(row)}`);
       }
+  }
+  // The headings stand in one line, and so does what is at the end of the bar.
+  for (const line of document.querySelectorAll(".services thead tr, .top-end")) {
+    const middles = [...line.children].filter((e) => seen(e)).map((e) => e.getBoundingClientRect()).map((box) => box.top + box.height / 2);
+    if (middles.length && Math.max(...middles) - Math.min(...middles) > 12) found.push(`not in one line: ${name(line)}`);
   }
   // A row of services takes a few lines.
   for (const row of document.querySelectorAll(".service")) {

@@ -38,10 +38,12 @@ function App() {
         <a href="#/memory" aria-current=${route.page === "memory" ? "page" : undefined}>Memory</a>
       </nav>
       ${route.page === "list" && html`<${Search} field=${search} />`}
-      <${Totals} />
-      <${Connection} />
-      <${Theme} />
-      <button type="button" class="quiet icon-only" aria-label="Keys" title="Keys (?)" onClick=${() => setHelp(true)}>?</button>
+      <div class="top-end">
+        <${Totals} />
+        <${Connection} />
+        <${Theme} />
+        <button type="button" class="quiet icon-only" aria-label="Keys" title="Keys (?)" onClick=${() => setHelp(true)}>?</button>
+      </div>
     </header>
     <main id="main" tabindex="-1"><${View} at=${at} /></main>
     ${help && html`<${Help} onClose=${() => setHelp(false)} />`}

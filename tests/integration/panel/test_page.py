@@ -385,29 +385,28 @@ def test_screen_readers_and_keyboards_can_use_every_view(
     wait_for_state(page, "web", "ready")
     page.wait_for_text("smtp.local refused", within=".told")
     found: dict[str, list[str]] = {}
-    for dark in (False, True):
-        for width in (1280, 390):
-            page.set_view(width=width, dark=dark)
-            found[f"list {width} {dark}"] = complaints(page, axe)
-            page.press("More of web")
-            page.wait("!!document.querySelector('.menu.placed:popover-open')")
-            found[f"menu {width} {dark}"] = complaints(page, axe)
-            page.key("Escape", 27)
-            page.wait("!document.querySelector('.menu:popover-open')")
-            for view, sign in (
-                ("stack/shop/main", ".services"),
-                ("stack/shop/main/graph", ".graph"),
-                ("service/shop/main/talker", ".runs"),
-                ("service/shop/main/talker/logs", ".line"),
-                ("service/shop/main/talker/why", ".prose"),
-                ("service/shop/main/talker/environment", ".variables"),
-                ("memory", ".memory"),
-            ):
-                page.run(f"location.hash = '#/{view}'")
-                page.wait(f"!!document.querySelector('{sign}')")
-                found[f"{view} {width} {dark}"] = complaints(page, axe)
-            page.run("location.hash = '#/'")
-            wait_for_state(page, "web", "ready")
+    for dark, width in ((False, 1280), (True, 390)):
+        page.set_view(width=width, dark=dark)
+        found[f"list {width}"] = complaints(page, axe)
+        page.press("More of web")
+        page.wait("!!document.querySelector('.menu.placed:popover-open')")
+        found[f"menu {width}"] = complaints(page, axe)
+        page.key("Escape", 27)
+        page.wait("!document.querySelector('.menu:popover-open')")
+        for view, sign in (
+            ("stack/shop/main", ".services"),
+            ("stack/shop/main/graph", ".graph"),
+            ("service/shop/main/talker", ".runs"),
+            ("service/shop/main/talker/logs", ".line"),
+            ("service/shop/main/talker/why", ".prose"),
+            ("service/shop/main/talker/environment", ".variables"),
+            ("memory", ".memory"),
+        ):
+            page.run(f"location.hash = '#/{view}'")
+            page.wait(f"!!document.querySelector('{sign}')")
+            found[f"{view} {width}"] = complaints(page, axe)
+        page.run("location.hash = '#/'")
+        wait_for_state(page, "web", "ready")
         page.set_view(dark=dark)
         page.press("Stop", within="article")
         found[f"dialog {dark}"] = complaints(page, axe)
