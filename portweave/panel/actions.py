@@ -41,6 +41,8 @@ from portweave.system.clean_environment import inherited_environment
 
 # A service may use its grace period, and it may have to wait for others that stop first.
 _PATIENCE_S = 120.0
+# A page shows the rest without the answer.
+_LOOK_PATIENCE_S = 5.0
 _COMMAND_S = 600.0
 _MOST_CONCURRENT = 16
 _MOST_QUOTED_LINES = 20
@@ -59,13 +61,20 @@ class Actions:
         self._worktrees = worktrees
         self._limit = anyio.CapacityLimiter(_MOST_CONCURRENT)
 
-    async def ask(self, known: KnownWorktree, method: str, *params: object) -> object:
+    async def ask(
+        self,
+        known: KnownWorktree,
+        method: str,
+        *params: object,
+        patience_s: float = _PATIENCE_S,
+    ) -> object:
         """Call a method of the supervisor of a worktree's stack.
 
         Args:
             known: The worktree.
             method: The method, such as `/supervisor/ps`.
             *params: Its parameters.
+            patience_s: How long to wait for the answer, in seconds.
 
         Returns:
             The first value of the answer.
@@ -80,7 +89,7 @@ class Actions:
         def ask() -> object:
             client = Client(_running(known))
             try:
-                return client.call(method, *params, patience_s=_PATIENCE_S)
+                return client.call(method, *params, patience_s=patience_s)
             finally:
                 client.close()
 
@@ -131,10 +140,13 @@ class Actions:
         if known.record is None:
             return None
         try:
-            found = rows_of(await self.ask(known, "/supervisor/describe", [service]))
+            answer = await self.ask(
+                known, "/supervisor/describe", [service], patience_s=_LOOK_PATIENCE_S
+            )
         except PortweaveError:
             # An older supervisor does not know the method; an idle worktree has none.
             return None
+        found = rows_of(answer)
         return found[0] if found else None
 
     async def why(self, known: KnownWorktree, service: str) -> dict[str, object]:

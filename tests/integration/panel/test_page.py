@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.commands import Cli
 from tests.support.locked_packages import npm_packages
+from tests.support.panel_scenes import scene, scene_script
 from tests.support.panels import (
     state_of,
     wait_for_state,
@@ -415,3 +416,121 @@ def test_screen_readers_and_keyboards_can_use_every_view(
         found[f"keys {dark}"] = complaints(page, axe)
         page.press("Close", within="dialog")
     assert not "\n".join(f"{view}: {text}" for view, texts in found.items() for text in texts)
+
+
+def rows_of(page: "Page") -> list[list[str | None]]:
+    """Return name, state, link and port of each drawn row."""
+    found: list[list[str | None]] = (
+        page.run("""[...document.querySelectorAll("tr.service")].map((e) => [
+        e.dataset.service,
+        e.querySelector(".word").innerText,
+        e.querySelector(".host")?.innerText ?? null,
+        e.querySelector(".port")?.innerText ?? null,
+    ])""")
+    )
+    return found
+
+
+def test_names_come_before_ports_and_idle_services_link_nowhere(
+    panel: "StartPanel", pages: "Pages"
+) -> None:
+    page = pages()
+    page.prepare(scene_script(scene(1, services=6)))
+    page.go(panel().url)
+    page.wait("document.querySelectorAll('tr.service').length === 6")
+    assert rows_of(page) == [
+        ["web", "ready", "web.shop.localhost:1355", ":30000"],
+        ["api", "ready", "api.shop.localhost:1355", ":30001"],
+        ["worker", "ready", None, None],
+        # What speaks no HTTP has no link.
+        ["db", "ready", None, ":30003"],
+        ["redis", "ready", None, ":30004"],
+        ["migrate", "completed", None, None],
+    ]
+    # The stack ends: its services keep the order of the definition.
+    page.run("tell('/api/v1/stream', 'gone', { id: scene.stacks[0].id })")
+    page.wait("document.querySelector('.word').innerText === 'not running'")
+    assert rows_of(page) == [
+        [name, "not running", None, port]
+        for name, port in (
+            ("web", ":30000"), ("api", ":30001"), ("worker", None), ("db", ":30003"),
+            ("redis", ":30004"), ("migrate", None),
+        )
+    ]  # fmt: skip
+
+
+def test_a_change_is_marked_for_a_second(panel: "StartPanel", pages: "Pages") -> None:
+    page = pages()
+    page.prepare(scene_script(scene(1, services=2)))
+    page.go(panel().url)
+    page.wait("document.querySelectorAll('tr.service').length === 2")
+    assert not page.run("document.querySelectorAll('.word.changed').length")
+    marked_ms = page.run("""new Promise((done) => {
+        const [stack] = scene.stacks;
+        stack.services[1].state = "unhealthy";
+        tell("/api/v1/stream", "stack", structuredClone(stack));
+        const word = () => document.querySelector("[data-service=api] .word");
+        let began = null;
+        const look = () => {
+            if (word().matches(".changed")) began ??= performance.now();
+            else if (began !== null) return done(performance.now() - began);
+            requestAnimationFrame(look);
+        };
+        look();
+    })""")
+    assert 500 < marked_ms < 3000
+    assert not page.run("document.querySelectorAll('[data-service=web] .changed').length")
+
+
+def test_all_idle_stacks_of_a_project_are_started(panel: "StartPanel", pages: "Pages") -> None:
+    page = pages()
+    page.prepare(scene_script(scene(3, "idle", services=2)))
+    page.go(panel().url)
+    page.press("Start all idle")
+    page.wait_for_text("Start 3 stacks of shop?", within="dialog")
+    page.press("Start all", within="dialog")
+    page.wait("sent.length === 3")
+    assert page.run("sent.every(([path, body]) => path.endsWith('/stack') && body.action === 'up')")
+    assert page.run("new Set(sent.map(([, body]) => body.worktree)).size") == 3
+
+
+# Random graphs: each node waits for some of those before it, and one pair for each other.
+GRAPHS = """(async () => {
+    const { layout } = await import("/graph.js");
+    const problems = [];
+    let seed = 7;
+    const need = (name) => ({ name, condition: "ready" });
+    const chance = () => (seed = (seed * 16807) % 2147483647) / 2147483647;
+    for (let turn = 0; turn < 60; turn++) {
+        const services = Array.from({ length: 1 + (turn % 14) }, (_, at) => ({
+            name: `s${at}`,
+            needs: Array.from({ length: at }, (_, before) => need(`s${before}`))
+                .filter(() => chance() < 0.3),
+        }));
+        services[0].needs.push(need("elsewhere"));
+        const isCircle = turn % 10 === 9;
+        if (isCircle) services[0].needs.push(need("s1"));
+        const { nodes, edges, width, height } = layout(services);
+        for (const [at, one] of nodes.entries()) {
+            if (one.x + 168 > width || one.y + 46 > height) problems.push(`outside: ${turn}`);
+            for (const other of nodes.slice(at + 1)) {
+                const [x, y] = [Math.abs(one.x - other.x), Math.abs(one.y - other.y)];
+                if (x < 168 && y < 46) problems.push(`overlap: ${turn}`);
+            }
+        }
+        const at = new Map(nodes.map((one) => [one.service.name, one]));
+        for (const { from, to } of edges) {
+            if (!isCircle && at.get(from).x >= at.get(to).x) problems.push(`order: ${turn}`);
+        }
+    }
+    return problems;
+})()"""
+
+
+def test_a_graph_puts_each_service_to_the_right_of_what_it_waits_for(
+    panel: "StartPanel", pages: "Pages"
+) -> None:
+    page = pages()
+    page.prepare(scene_script(scene(1, services=2)))
+    page.go(panel().url)
+    assert page.run(GRAPHS) == []

@@ -85,6 +85,9 @@ def test_states_and_usage_of_services_are_streamed(
     assert percent >= 0
     assert rss_bytes > 1_000_000
     assert found["worker.1"]["lastError"].startswith("fatal: ")
+    # A page that opens later gets what an earlier one has measured.
+    path = f"/api/v1/details?worktree={one.worktree(project)['id']}&service=web"
+    assert one.get(path)["samples"][-1][2] > 1_000_000
     states: set[str] = set()
     with one.events("/api/v1/stream") as events:
         for kind, data in events:
