@@ -139,21 +139,23 @@ def code_units(text: str) -> bytes:
 
 def pretty(value: object, indent: str = "") -> str:
     """A value as JSON, indented by two blanks. It consists of the types that JSON has."""
-    if is_array(value) and value:
-        inner = indent + "  "
+    # Most values are texts, or empty.
+    if isinstance(value, str) or not value:
+        return compact(value)
+    inner = indent + "  "
+    if is_object(value):
+        items = [f"{inner}{quote(key)}: {pretty(item, inner)}" for key, item in value.items()]
+        return "{\n" + ",\n".join(items) + f"\n{indent}}}"
+    if is_array(value):
         rows = [inner + pretty(item, inner) for item in value]
         return "[\n" + ",\n".join(rows) + f"\n{indent}]"
-    if not is_object(value):
-        return compact(value)
-    if not value:
-        return "{}"
-    inner = indent + "  "
-    items = [f"{inner}{quote(key)}: {pretty(item, inner)}" for key, item in value.items()]
-    return "{\n" + ",\n".join(items) + f"\n{indent}}}"
+    return compact(value)
 
 
 def compact(value: object) -> str:
     """A value as JSON without blanks. It consists of the types that JSON has."""
+    if isinstance(value, str):
+        return quote(value)
     if value is None:
         return "null"
     if isinstance(value, bool):

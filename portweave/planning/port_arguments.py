@@ -145,9 +145,11 @@ def _fitting(framework: Framework, words: list[str], *, secure: bool) -> Fitting
 
 def _last(text: str, folder: Folder) -> tuple[list[str] | None, Folder]:
     """Find the last command of a text and its folder; None if the text names no framework."""
-    if not any(word in text for word in _MENTIONED):
-        return None, folder
-    return last_command(text, folder)
+    # A loop takes half the time of `any`, and there may be thousands of services.
+    for word in _MENTIONED:
+        if word in text:
+            return last_command(text, folder)
+    return None, folder
 
 
 class _Search:

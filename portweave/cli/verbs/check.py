@@ -9,6 +9,7 @@ from portweave.arguments.args import (
     Option,
 )
 from portweave.client.verb_queries import say
+from portweave.encoding.json_text import pretty
 from portweave.planning.fixed_ports import warnings_of
 from portweave.procfiles.load import load, read_env_file, unread_lines
 from portweave.procfiles.model import Definitions, EnvFile, Ready, Service
@@ -35,8 +36,6 @@ def run(args: Args) -> int:
     warnings = warnings_of(definitions)
     several = _several_apps(definitions)
     if args.flag("json"):
-        import json  # imported here: it takes longer than checking a Procfile
-
         all_apps = [(name, text, "\n".join(services)) for name, (text, *services) in several]
         found_warnings: list[dict[str, str | None]] = [
             {"service": name, "message": what, "hint": edit}
@@ -44,7 +43,7 @@ def run(args: Args) -> int:
         ]
         found_warnings += [{"service": None, "message": line, "hint": None} for line in lines]
         found = {**_as_json(definitions), "warnings": found_warnings}
-        print(json.dumps(found, indent=2, ensure_ascii=False))
+        print(pretty(found))
     else:
         for line in lines:
             say(line)
