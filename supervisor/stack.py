@@ -12,11 +12,11 @@ import time
 from _socket import socket as Socket  # noqa: N812
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
+from portweave import errors
 from portweave.encoding.value import replace
-from portweave.errors import ProcessesLeftError
 from portweave.supervisor.control.call_gateway import CallGateway
-from portweave.supervisor.control.commands import Commands
 from portweave.supervisor.logs.index import (
     ERR,
     OUT,
@@ -80,6 +80,10 @@ from portweave.system.tasks import (
     in_thread,
     until_next,
 )
+
+if TYPE_CHECKING:
+    from portweave.supervisor.control.commands import Commands
+    from portweave.supervisor.control.server import Stream
 
 # Work that only pays in the long run is done when most services have started.
 FINISH_PAUSE_S = 0.2
@@ -201,8 +205,8 @@ class Stack:
             self.engine, self.view, self.reporter.print_states, self.close, self.kill, guardian
         )
         self.anchor = FolderAnchor(plan.root)
-        self._commands = Commands(self)
-        self._calls = CallGateway(self.engine, plan.calls, self._commands.serve)
+        self._commands: Commands | None = None
+        self._calls = CallGateway(self.engine, plan.calls, self._answer)
         self._all_ended = asyncio.Event()
         self._ended_by_client = False
         self._is_removed = False
@@ -260,7 +264,7 @@ class Stack:
         if self._options.banner:
             self.view.print(self._options.banner)
         self.reporter.log_event("stack started", pid=os.getpid(), version=self.version)
-        if trouble := await self._files.listen(self._commands.serve, self._calls.take_over, tasks):
+        if trouble := await self._files.listen(self._answer, self._calls.take_over, tasks):
             without = "until then, commands such as ps and restart do not reach this stack"
             self.view.say(f"{trouble}; {without}")
         self.engine.register(
@@ -413,13 +417,21 @@ class Stack:
         ChildReaper(self.snapshots.own).install()
         await asyncio.sleep(FINISH_PAUSE_S)
         # In a thread, so that no start or restart waits for it.
-        await in_thread(_prepare_diagnosis)
+        await in_thread(_import_rest)
         tasks.start(self._watch_worktree)
         gc.freeze()
         gc.enable()
         keep_freed_memory()
         if self._logs is not None:
             self._logs.remove_old()
+
+    async def _answer(self, address: str, params: list[object], stream: "Stream") -> list[object]:
+        """Carry out a request of a client, as `Commands.serve`."""
+        if self._commands is None:
+            from portweave.supervisor.control.commands import Commands
+
+            self._commands = Commands(self)
+        return await self._commands.serve(address, params, stream)
 
     def _sum_up(self) -> None:
         """Report the end of a stack that was stopped."""
@@ -551,7 +563,7 @@ class Stack:
             ProcessesLeftError: A process could not be ended.
         """
         if self.left:
-            raise ProcessesLeftError(self.left)
+            raise errors.ProcessesLeftError(self.left)
         return exit_status(
             self.engine.fleet,
             lambda name: self.engine.services[name].last_end,
@@ -565,8 +577,14 @@ def _has_started(before: Fleet, after: Fleet) -> bool:
     return any(life.phase is Phase.STARTING for _, _, life in phase_changes(before, after))
 
 
-def _prepare_diagnosis() -> None:
-    """Import the readers of printed errors: dozens of patterns, which take a while to compile."""
+def _import_rest() -> None:
+    """Import what requests and ends of services need: it takes a while, and no start waits for it.
+
+    Nothing is imported later, because portweave may be replaced on the disk while the stack runs.
+    """
+    from portweave.errors import control_errors, registry_errors, supervision_errors
+    from portweave.supervisor.control import commands
     from portweave.supervisor.services import end_cause
 
+    del commands, control_errors, registry_errors, supervision_errors
     end_cause.prepare()

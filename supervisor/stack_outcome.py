@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable
 
-from portweave.errors import LateHookError, PortweaveError, ServiceFailedError, StartHookError
+from portweave import errors
+from portweave.errors import PortweaveError
 from portweave.supervisor.diagnosis.cause import Cause
 from portweave.supervisor.reporting.redact import hide
 from portweave.supervisor.services.fleet import (
@@ -86,12 +87,12 @@ def exit_status(
         return 0
     name = failed[0]
     reason, hint = _reason_and_hint(fleet, name, last_end(name))
-    raise ServiceFailedError(name, reason, others=tuple(failed[1:]), hint=hint)
+    raise errors.ServiceFailedError(name, reason, others=tuple(failed[1:]), hint=hint)
 
 
 def _hook_error(fleet: Fleet, name: str, cause: Cause | None) -> PortweaveError:
     reason, hint = _reason_and_hint(fleet, name, cause)
-    kind = LateHookError if name in ("afterReady", "afterDown") else StartHookError
+    kind = errors.LateHookError if name in ("afterReady", "afterDown") else errors.StartHookError
     return kind(name, reason, hint=hint)
 
 

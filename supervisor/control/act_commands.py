@@ -3,11 +3,11 @@
 import signal
 from collections.abc import Callable, Container, Mapping
 
+from portweave import errors
 from portweave.encoding.json_text import (
     is_list,
     is_object,
 )
-from portweave.errors import StackStoppingError
 from portweave.supervisor.control.instance_rows import InstanceRows
 from portweave.supervisor.control.parameters import (
     instance_names,
@@ -59,7 +59,7 @@ class ActCommands:
     def _refuse_to_start(self) -> None:
         """Refuse, before anything is stopped, if nothing can be started."""
         if self._engine.fleet.closing:
-            raise StackStoppingError(self._host.plan.namespace)
+            raise errors.StackStoppingError(self._host.plan.namespace)
         self._host.follow_folder()
         self._host.anchor.check(self._host.plan.namespace)
 

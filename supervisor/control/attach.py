@@ -9,7 +9,7 @@ import os
 from binascii import Error as NotBase64Error
 from binascii import a2b_base64, b2a_base64
 
-from portweave.errors import NoTerminalError
+from portweave import errors
 from portweave.supervisor.control.parameters import (
     instance_name,
     terminal_size,
@@ -99,11 +99,11 @@ def _write(service: Service, data: bytes) -> int:
     """Write to the terminal; return the number of bytes that it took."""
     terminal = service.terminal
     if terminal is None:
-        raise NoTerminalError(service.plan.name, runs=service.leader is not None)
+        raise errors.NoTerminalError(service.plan.name, runs=service.leader is not None)
     try:
         return os.write(terminal, data)
     except BlockingIOError:
         return 0
     except OSError:
         # It has just ended.
-        raise NoTerminalError(service.plan.name, runs=False) from None
+        raise errors.NoTerminalError(service.plan.name, runs=False) from None

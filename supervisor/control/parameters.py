@@ -9,8 +9,8 @@ import signal
 from collections.abc import Mapping
 from typing import Any, get_type_hints
 
+from portweave import errors
 from portweave.encoding.json_text import is_list, is_object
-from portweave.errors import UnknownServiceError
 from portweave.supervisor.control.server import (
     INVALID_PARAMS,
     RefusedError,
@@ -39,7 +39,7 @@ def instance_names(plans: Mapping[str, InstancePlan], params: list[object]) -> l
         some = [p.name for p in plans.values() if name in (p.name, p.service, p.full_name)]
         if not some:
             services = dict.fromkeys(plan.service for plan in plans.values())
-            raise UnknownServiceError(str(name), list(services))
+            raise errors.UnknownServiceError(str(name), list(services))
         found += [one for one in some if one not in found]
     return found
 

@@ -9,9 +9,9 @@ import fcntl
 import os
 import sys
 
+from portweave import errors
 from portweave.allocator.naming import chosen_namespace, is_own_namespace
 from portweave.allocator.state_folder import place_mark
-from portweave.errors import StackMovedError
 from portweave.supervisor.registry.folder_state import FolderFacts
 from portweave.supervisor.registry.stack_records import (
     StackRecord,
@@ -95,8 +95,8 @@ def check_place(stack: StackRecord, start: str) -> None:
         raise _moved(stack.namespace, stack.root, "")
 
 
-def _moved(namespace: str, root: str, now: str) -> StackMovedError:
-    return StackMovedError(namespace, root, now, is_replaced=bool(place_mark(root)))
+def _moved(namespace: str, root: str, now: str) -> "errors.StackMovedError":
+    return errors.StackMovedError(namespace, root, now, is_replaced=bool(place_mark(root)))
 
 
 def is_gone(stack: StackRecord) -> bool:

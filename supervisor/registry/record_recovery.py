@@ -8,6 +8,7 @@ module connects, waits a moment, and reads the records again.
 import os
 import time
 
+from portweave import errors
 from portweave.allocator.naming import chosen_namespace
 from portweave.allocator.socket_paths import (
     all_sockets,
@@ -15,7 +16,6 @@ from portweave.allocator.socket_paths import (
     sockets_of,
 )
 from portweave.allocator.worktree import own_namespace
-from portweave.errors import RecordLostError
 from portweave.supervisor.registry.stack_records import (
     StackRecord,
     live_stacks,
@@ -77,7 +77,7 @@ def restored(folder: str, key: str, environ: "Mapping[str, str]") -> bool:
         if pid is None:
             continue
         if not _await(lambda: read_record(folder, key) is not None, _ANSWERS_S):
-            raise RecordLostError(key, pid, folder)
+            raise errors.RecordLostError(key, pid, folder)
         return True
     return False
 

@@ -4,11 +4,10 @@ The record is `.portweave/setup.json` in the worktree. `git clean -fdx` removes 
 what `setup` has made, so `setup` runs again.
 """
 
-import json
 import os
 import time
 
-from portweave.encoding.json_text import is_object
+from portweave.encoding.json_text import compact, is_object, loads
 from portweave.encoding.value import value
 from portweave.system.files import make_own_folder, read_all, replace
 
@@ -35,7 +34,7 @@ def read_setup(root: str) -> SetupRecord | None:
         root: The worktree's root.
     """
     try:
-        data: object = json.loads(read_all(_path(root)))
+        data: object = loads(read_all(_path(root)).decode())
     except (OSError, ValueError):
         return None
     if not is_object(data):
@@ -60,7 +59,7 @@ def write_setup(root: str, stamp: str, *, finished: bool) -> None:
     path = _path(root)
     make_own_folder(os.path.dirname(path))
     data = {"schemaVersion": 1, "stamp": stamp, "finished": finished, "at": time.time()}
-    replace(path, json.dumps(data).encode())
+    replace(path, compact(data).encode())
 
 
 def forget_setup(root: str) -> None:

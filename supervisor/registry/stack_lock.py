@@ -6,8 +6,8 @@
 import os
 import time
 
+from portweave import errors
 from portweave.encoding.value import replace as with_changes
-from portweave.errors import StackRunningError, StateUnwritableError
 from portweave.supervisor.registry.stack_records import (
     JOURNAL_SUFFIX,
     LOCK_SUFFIX,
@@ -68,7 +68,7 @@ class StackLock:
                 make_folders(folder)
                 self.descriptor = os.open(self._lock, flags, 0o600)
             except OSError as error:
-                raise StateUnwritableError(folder, error.strerror or str(error)) from error
+                raise errors.StateUnwritableError(folder, error.strerror or str(error)) from error
             if not _acquire(self.descriptor):
                 os.close(self.descriptor)
                 raise _running(folder, key)
@@ -89,7 +89,7 @@ class StackLock:
             replace(self._record, text)
         except OSError as error:
             folder = os.path.dirname(self._record)
-            raise StateUnwritableError(folder, error.strerror or str(error)) from error
+            raise errors.StateUnwritableError(folder, error.strerror or str(error)) from error
         _write_copy(self.descriptor, text)
 
     def read(self) -> StackRecord | None:
@@ -134,7 +134,7 @@ class StackLock:
                 with StackLock(*folder_and_key(self.journal)) as lock:
                     if _contents(lock.descriptor) == _contents(self.descriptor):
                         lock.remove_record()
-            except (StackRunningError, StateUnwritableError):
+            except (errors.StackRunningError, errors.StateUnwritableError):
                 pass
             return
         record = self.read()
@@ -213,9 +213,9 @@ def _update(journal: str, change: "Callable[[StackRecord], StackRecord]") -> Non
         os.close(lock)
 
 
-def _running(folder: str, key: str) -> StackRunningError:
+def _running(folder: str, key: str) -> "errors.StackRunningError":
     other = read_record(folder, key)
-    return StackRunningError(other.namespace if other else key, other.pid if other else 0)
+    return errors.StackRunningError(other.namespace if other else key, other.pid if other else 0)
 
 
 def _write_copy(lock: int, text: bytes) -> None:

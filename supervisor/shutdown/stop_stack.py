@@ -4,7 +4,7 @@ import os
 import signal
 import time
 
-from portweave.errors import StackNotEndedError
+from portweave import errors
 from portweave.supervisor.registry.stack_records import StackRecord, is_alive, stack_key, stack_keys
 from portweave.system.still_waiting import still
 
@@ -37,8 +37,8 @@ def end_stack(folder: str, record: StackRecord, timeout_s: float) -> None:
     key = stack_key(record.root, record.namespace)
     deadline_s = time.monotonic() + timeout_s
 
-    def refusal(why: str) -> StackNotEndedError:
-        return StackNotEndedError(record.namespace, record.root, record.pid, why)
+    def refusal(why: str) -> "errors.StackNotEndedError":
+        return errors.StackNotEndedError(record.namespace, record.root, record.pid, why)
 
     late = f"has not ended within {timeout_s:g} s"
     # The lock shows that a process runs the stack; the start time, that the pid is still its own.
