@@ -59,13 +59,17 @@ class EnvFile:
     Attributes:
         path: The file, absolute.
         required: Whether a missing file is an error.
+        definition: The definition file that names it, absolute; empty if there is none.
+        find: Returns line, column and text of its name there.
     """
 
-    __slots__ = ("path", "required")
+    __slots__ = ("definition", "find", "path", "required")
 
     def __init__(self, path: str, *, required: bool = True) -> None:
         self.path = path
         self.required = required
+        self.definition = ""
+        self.find: Callable[[], tuple[int, int, str]] | None = None
 
 
 class Dependency:

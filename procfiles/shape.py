@@ -120,6 +120,15 @@ def _env_files(value: Value, keys: Keys, issues: Issues, shape: Shape) -> None:
     from portweave.procfiles.start_keys import env_files
 
     shape.env_files = env_files(value, keys, issues, shape.folder)
+    _locate(shape.env_files, value, keys, shape.document)
+
+
+def _locate(files: tuple[EnvFile, ...], value: Value, keys: Keys, document: Document) -> None:
+    """Let files of variables know where a document names them, for messages."""
+    for index, file in enumerate(files):
+        place = (*keys, index) if isinstance(value, list) else keys
+        file.definition = document.path
+        file.find = lambda place=place: document.mark(place)
 
 
 def _hooks(value: Value, keys: Keys, issues: Issues, shape: Shape) -> None:
@@ -158,6 +167,10 @@ def _services(value: Value, keys: Keys, issues: Issues, shape: Shape) -> None:
             origin = shape.document.origin(service_keys)
             draft = Draft(Service(name, origin, working_dir=shape.folder), shape.folder)
             _service(member, draft, service_keys, issues, needs_env_var=not has_commands)
+            files = draft.service.env_files
+            if files:
+                named = member.get("envFile", member.get("env_file"))
+                _locate(files, named, (*service_keys, "envFile"), shape.document)
             shape.drafts.append(draft)
     if not shape.drafts and not shape.processes and not (value and issues.found):
         issues.add(keys, "services must contain at least one entry")

@@ -7,11 +7,13 @@ variables override `.env`, and `.env` overrides computed ones. So these two laye
 the computed ones, with these variables only.
 """
 
+from portweave import errors
 from portweave.allocator.naming import full_name, instance_name
 from portweave.encoding.value import value
 from portweave.planning.allocation import AllocatedProject
 from portweave.procfiles.expand import Values, expand
 from portweave.procfiles.load import read_env_file, unread_lines
+from portweave.procfiles.model import EnvFile
 from portweave.system.clean_environment import (
     MARKS,
     inherited_environment,
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from portweave.planning.url_names import Names
-    from portweave.procfiles.model import EnvFile, Service
+    from portweave.procfiles.model import Service
 
 HOST = "127.0.0.1"
 
@@ -126,7 +128,7 @@ class Environments:
         self.warnings: list[str] = []
         self._below = [
             Layer("inherited", self._inherited),
-            self._file(".env", f"{worktree.root.rstrip('/')}/.env", required=False),
+            self._file(".env", EnvFile(f"{worktree.root.rstrip('/')}/.env", required=False)),
             *self._files(allocated.project.definitions.env_files),
         ]
         self._shared = [
@@ -211,16 +213,17 @@ class Environments:
 
     def _files(self, files: "Sequence[EnvFile]") -> list[Layer]:
         root = self._allocated.project.worktree.root.rstrip("/")
-        return [
-            self._file(
-                f"envFile {file.path.removeprefix(f'{root}/')}", file.path, required=file.required
-            )
-            for file in files
-        ]
+        return [self._file(f"envFile {file.path.removeprefix(f'{root}/')}", file) for file in files]
 
-    def _file(self, source: str, path: str, *, required: bool) -> Layer:
+    def _file(self, source: str, file: EnvFile) -> Layer:
         computed = self._allocated.computed
-        found = read_env_file(path, required=required, names=computed.keys())
+        try:
+            found = read_env_file(file.path, required=file.required, names=computed.keys())
+        except errors.EnvFileError as error:
+            from portweave.procfiles.env_files import add_place
+
+            add_place(error, file)
+            raise
         self.warnings += unread_lines(source.removeprefix("envFile "), found.unread)
         values = _own(found.values)
         if source == ".env":

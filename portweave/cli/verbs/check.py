@@ -115,7 +115,13 @@ def _check_env_files(definitions: Definitions, root: str) -> list[str]:
             computed.add(service.env_var)
     found_warnings: dict[str, None] = {}
     for file in files:
-        found = read_env_file(file.path, required=file.required, names=computed)
+        try:
+            found = read_env_file(file.path, required=file.required, names=computed)
+        except errors.EnvFileError as error:
+            from portweave.procfiles.env_files import add_place
+
+            add_place(error, file)
+            raise
         shown = file.path.removeprefix(f"{root.rstrip('/')}/")
         found_warnings |= dict.fromkeys(unread_lines(shown, found.unread))
     return list(found_warnings)

@@ -160,6 +160,34 @@ def test_a_compose_file_is_told_as_such(screen: Screen) -> None:
     assert f"[portweave] hint: docker-compose.yml:3:5: {hint}\n" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("text", "line", "place", "mark"),
+    [
+        ("    envFile: .env.more", "    envFile: .env.more", "4:14", "^^^^^^^^^"),
+        ("    env_file: [a, .env.more]", "    env_file: [a, .env.more]", "4:19", "^^^^^^^^^"),
+        ("envFile: .env.more", "envFile: .env.more", "4:10", "^^^^^^^^^"),
+        ("envFile: [{path: .env.more}]", "envFile: [{path: .env.more}]", "4:11", "^"),
+    ],
+)
+def test_a_missing_file_of_variables_is_marked_where_it_is_named(
+    screen: Screen, text: str, line: str, place: str, mark: str
+) -> None:
+    definition = f"services:\n  web:\n    command: x\n{text}\n"
+    screen.folder.joinpath("portweave.yaml").write_text(definition)
+    screen.folder.joinpath("a").touch()
+    for words in (("check",), ("env", "web")):
+        lines = screen(*words, NO_COLOR="1")[0].splitlines()
+        assert "there is no such file" in " ".join(lines[:3])
+        lines = lines[next(n for n, one in enumerate(lines) if "-->" in one) :]
+        column = int(place.partition(":")[2])
+        assert lines[:4] == [
+            f"  --> portweave.yaml:{place}",
+            "   |",
+            f" 4 | {line}",
+            f"   | {' ' * (column - 1)}{mark}",
+        ]
+
+
 def test_a_named_file_that_does_not_exist(screen: Screen) -> None:
     assert screen("check", "-f", "x.yaml", NO_COLOR="1")[0].splitlines() == [
         "error: there is no file x.yaml (PW0101)",
