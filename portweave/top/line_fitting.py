@@ -1,7 +1,8 @@
 """Pure. Texts that fit a width in terminal cells."""
 
-from rich.cells import cell_len, chop_cells, set_cell_size
+from rich.cells import cell_len, chop_cells
 
+from portweave.encoding.cells import cut
 from portweave.encoding.terminal_escapes import escaped
 
 
@@ -12,10 +13,7 @@ def one_line(text: str) -> str:
 
 def fitted(text: str, width: int) -> str:
     """Return as much of a text as fits, on one line, with an ellipsis where it is cut."""
-    text = one_line(text)
-    if cell_len(text) <= width:
-        return text
-    return set_cell_size(text, width - 1).rstrip() + "…" if width > 0 else ""
+    return cut(one_line(text), width)
 
 
 def fitted_end(text: str, width: int) -> str:

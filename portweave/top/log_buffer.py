@@ -75,11 +75,6 @@ class LogBuffer:
         """The number behind that of the last row."""
         return self._ends[-1] if self._ends else self._first_row
 
-    @property
-    def is_cut(self) -> bool:
-        """Whether older lines were dropped."""
-        return self._first > 0
-
     def __len__(self) -> int:
         return len(self._lines)
 

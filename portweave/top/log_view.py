@@ -161,10 +161,9 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
         self.scroll_to(y=0, animate=False, immediate=True)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Follow no longer where the user has scrolled up."""
+        """Follow while the end is in view, and no longer."""
         super().watch_scroll_y(old_value, new_value)
-        if new_value < old_value:
-            self._note_place()
+        self._note_place()
 
     def on_resize(self, event: Resize) -> None:
         """Wrap the lines anew."""

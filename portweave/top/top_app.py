@@ -100,6 +100,13 @@ class TopApp(App[int]):
         self.register_theme(_THEME)
         self.theme = _THEME.name
 
+    def on_mount(self) -> None:
+        """Draw all when the shell continues the program: Textual does not."""
+        self.app_resume_signal.subscribe(self, self._draw_all)
+
+    def _draw_all(self, _: object) -> None:
+        self.refresh(layout=True)
+
     def get_default_screen(self) -> Screen[None]:
         """Return the list."""
         return ListScreen(self._feed, self._commands, home=self._home)

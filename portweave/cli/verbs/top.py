@@ -17,12 +17,12 @@ Show all stacks of this machine live in the terminal: services, states with thei
 URLs, processor time and memory. Those in trouble come first.
 
 Arrow keys or the mouse select a row, ? lists all keys:
-  l        log, with a search (/)          w        what is wrong, and what to do
-  r        restart                         x        stop, or start
-  u, d     start or stop a stack           k        kill
-  o        open in the browser             a        attach to the terminal
-  s        next order                      /        filter
-  q        leave; the stacks go on
+  l     log, with a search             w  what is wrong, what to do
+  r     restart                        x  stop, or start
+  u, d  start or stop a stack          k  kill
+  o     open in the browser            a  attach to the terminal
+  s     next order                     /  filter
+  q     leave; the stacks go on
 """
 
 
