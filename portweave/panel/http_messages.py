@@ -12,6 +12,8 @@ from portweave.encoding.json_text import is_object
 from portweave.panel.access_rules import RequestHeaders
 
 LARGEST_BODY_BYTES = 1 << 20
+# An idle stream sends a comment this often, which reveals whether its reader is gone.
+KEEP_ALIVE_S = 15.0
 TYPES = {
     "css": "text/css; charset=utf-8",
     "html": "text/html",
