@@ -19,7 +19,7 @@ const KEYS = [
   ["r", "restart, or start"],
   ["s", "stop"],
   ["o", "open in a new tab"],
-  ["Escape", "back to the list"],
+  ["Escape", "to the stack, to the list"],
   ["?", "these keys"],
 ];
 

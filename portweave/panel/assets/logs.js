@@ -63,7 +63,9 @@ export function Logs({ worktree, service }) {
   const query = useMemo(() => queryOf(worktree.id, names, chosen), [worktree.id, names, chosen.q, chosen.level, chosen.stream, chosen.since]);
 
   useLayoutEffect(() => {
-    const lines = { named: !service, dates: now.current.options.dates, json: now.current.options.json, find: chosen.q };
+    // The log of a service has the lines of all its instances.
+    const isNamed = !service || rowsOf(worktree).filter((row) => row.name === service).length > 1;
+    const lines = { named: isNamed, dates: now.current.options.dates, json: now.current.options.json, find: chosen.q };
     const made = follow({ query, options: lines, element: view.current, tell: (news) => setTold({ ...news }) });
     log.current = made;
     made.pause(now.current.paused);

@@ -96,9 +96,10 @@ function Totals() {
   const rows = [...state.stacks.values()].flatMap((stack) => stack.services);
   const memory = rows.reduce((sum, row) => sum + (row.rssBytes || 0), 0);
   useLayoutEffect(() => {
-    document.title = bad ? `(${bad}) portweave` : "portweave";
+    const name = route.service || route.namespace;
+    document.title = `${bad ? `(${bad}) ` : ""}${name ? `${name} – ` : ""}portweave`;
     document.querySelector("link[rel=icon]").href = bad ? "/icon-trouble.svg" : "/icon.svg";
-  }, [bad]);
+  }, [bad, route]);
   return html`<p class="totals">
     <span>${state.stacks.size} running</span>
     ${bad > 0 && route.page !== "list" && html`<a class="pill bad" href="#/?state=trouble">${bad} in trouble</a>`}

@@ -28,12 +28,13 @@ export function Overview({ worktree, row, isLive }) {
   if (problem && !found) return html`<p class="problem">${problem}</p>`;
   if (!found) return html`<div class="cards" aria-busy="true"><div class="card"><${Skeleton} lines=${6} /></div><div class="card"><${Skeleton} lines=${6} /></div></div>`;
   const samples = joined(found.samples, row.samples || []);
-  const starts = found.runs.filter((run) => run.restarts > 0 || found.runs.length > 1).map((run) => Date.parse(run.startedAt) / 1000);
+  const starts = found.runs.map((run) => Date.parse(run.startedAt) / 1000);
   return html`<div class="cards">
       <section class="card" aria-labelledby="about"><h2 id="about">Service</h2><${About} worktree=${worktree} row=${row} plan=${found.plan} /></section>
       <section class="card" aria-labelledby="probes"><h2 id="probes">Probes</h2><${Probes} plan=${found.plan} isLive=${isLive} /></section>
-      <section class="card" aria-labelledby="cpu"><h2 id="cpu">CPU</h2><${Chart} label="CPU" samples=${samples} column=${1} least=${10} format=${percent} starts=${starts} span=${WINDOW_S} /></section>
-      <section class="card" aria-labelledby="memory"><h2 id="memory">Memory</h2><${Chart} label="Memory" samples=${samples} column=${2} least=${1e6} format=${size} starts=${starts} span=${WINDOW_S} /></section>
+      ${(isLive || samples.length > 0) &&
+      html`<section class="card" aria-labelledby="cpu"><h2 id="cpu">CPU</h2><${Chart} label="CPU" samples=${samples} column=${1} least=${10} format=${percent} starts=${starts} span=${WINDOW_S} /></section>
+        <section class="card" aria-labelledby="memory"><h2 id="memory">Memory</h2><${Chart} label="Memory" samples=${samples} column=${2} least=${1e6} format=${size} starts=${starts} span=${WINDOW_S} /></section>`}
     </div>
     ${isLive && html`<${Differences} worktree=${worktree.id} service=${service} state=${row.state} />`}
     <section class="card" aria-labelledby="runs"><h2 id="runs">Runs</h2><${Runs} runs=${found.runs} /></section>`;

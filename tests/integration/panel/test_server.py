@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.support.commands import Cli
 from tests.support.panels import Panel
+from tests.support.repository import REPOSITORY
 
 
 def test_only_this_machine_can_connect(hardy: Panel) -> None:
@@ -219,3 +221,12 @@ def test_an_invalid_request_is_reported(
 def test_only_the_folder_of_a_worktree_is_opened(hardy: Panel) -> None:
     body = {"target": "editor", "worktreeRoot": "/"}
     assert hardy.post("/api/open", body, status=403)["code"] == "PW0606"
+
+
+def test_the_page_loads_all_of_its_modules_at_once(hardy: Panel) -> None:
+    page = hardy.send("GET", "/")[2].decode()
+    assets = REPOSITORY / "portweave" / "panel" / "assets"
+    modules = {f"/{path.relative_to(assets)}" for path in assets.rglob("*.js")} - {"/theme.js"}
+    assert set(re.findall(r'<link rel="modulepreload" href="([^"]+)">', page)) == modules
+    for path in re.findall(r'(?:src|href)="([^"]+)"', page):
+        assert hardy.send("GET", path)[0] == 200, path
