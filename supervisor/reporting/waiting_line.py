@@ -140,7 +140,7 @@ def plain_line(waiting: Waiting, elapsed_s: int, *, marks: Marks) -> str:
 def _items(waiting: Waiting, room: int, marks: Marks) -> "Parts":
     """As many items as fit, the number of the others, and the first line that a service printed."""
     separator, mark = f" {marks.dot} ", marks.cut
-    texts, lines, counts = _texts(waiting.waits)
+    texts, lines, counts = _texts(waiting.waits, mark)
 
     def first(number: int) -> list[str]:
         rest = sum(counts[number:]) + waiting.more
@@ -173,7 +173,7 @@ def _items(waiting: Waiting, room: int, marks: Marks) -> "Parts":
     return parts
 
 
-def _texts(waits: "Sequence[Waited]") -> tuple[list[str], list[str], list[int]]:
+def _texts(waits: "Sequence[Waited]", mark: str) -> tuple[list[str], list[str], list[int]]:
     """The items without lines, the line of each, and how many instances each is about."""
     texts: list[str] = []
     lines: list[str] = []
@@ -184,7 +184,8 @@ def _texts(waits: "Sequence[Waited]") -> tuple[list[str], list[str], list[int]]:
         if one.needs:
             together.setdefault(one.needs, []).append(one.name)
             continue
-        texts.append(f"{one.name} ({one.why})" if one.why else one.name)
+        why = one.why.replace(UNICODE.cut, mark)
+        texts.append(f"{one.name} ({why})" if why else one.name)
         lines.append(one.line)
         counts.append(1)
     for needs, names in together.items():

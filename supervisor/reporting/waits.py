@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
+from portweave.supervisor.reporting.redact import hide, hide_printed
 from portweave.supervisor.reporting.waiting_line import (
     KILLING,
     RUNNING,
@@ -53,7 +54,10 @@ def waits_of(
         verb = KILLING if killing else STOPPING
         meant = [name for name, life in fleet.lives.items() if life.phase in ALIVE]
         if not killing and meant and all(fleet.plans[name].last for name in meant):
-            jobs = (Waited(name, line=printed(name)) for name in meant)
+            jobs = (
+                Waited(name, line=hide_printed(printed(name), fleet.plans[name].environment))
+                for name in meant
+            )
             return Waiting(RUNNING, tuple(jobs))
     else:
         wanted = frozenset(names)
@@ -111,30 +115,31 @@ def _waited(
     printed: Callable[[str], str],
     now_s: float,
 ) -> Waited:
-    life = fleet.lives[name]
+    life, plan = fleet.lives[name], fleet.plans[name]
+    # Before it is shortened: a secret may have several words.
+    reason = _short(hide(life.reason, plan.environment))
     match life.phase:
         case Phase.WAITING:
             return Waited(name, needs=tuple(pending_needs(fleet, name)))
         case Phase.STARTING:
-            why = _short(life.reason or probed(name))
+            why = reason or _short(hide(probed(name), plan.environment))
             # Of a step, and of a service without a reason, the output tells how far it is.
-            line = printed(name) if fleet.plans[name].oneshot or not why else ""
+            line = hide_printed(printed(name), plan.environment) if plan.oneshot or not why else ""
             return Waited(name, why, line=line)
         case Phase.BACKOFF:
-            return Waited(name, _backoff(life, now_s))
+            return Waited(name, f"{reason}{_next_try(life, now_s)}")
         case Phase.UNHEALTHY:
-            return Waited(name, f"unhealthy: {_short(life.reason)}" if life.reason else "unhealthy")
+            return Waited(name, f"unhealthy: {reason}" if reason else "unhealthy")
         case phase:
             return Waited(name, str(phase))
 
 
-def _backoff(life: Life, now_s: float) -> str:
-    """Why an instance ended, and when it starts again."""
-    how = _short(life.reason)
+def _next_try(life: Life, now_s: float) -> str:
+    """When an instance starts again, to stand behind the reason of its end."""
     if life.next_try_s is None:
-        return how
+        return ""
     left_s = max(0, round(life.next_try_s - now_s))
-    return f"{how}; next try in {left_s} s" if left_s else f"{how}; next try now"
+    return f"; next try in {left_s} s" if left_s else "; next try now"
 
 
 def _short(reason: str) -> str:

@@ -69,6 +69,7 @@ STEP = Waiting(waits=(DB, MIGRATE, WEB))
             UNICODE,
             "⠙ stopping 12 s: web · db waits for web",
         ),
+        (Waiting(waits=(Waited("web", "exi…"),)), 80, ASCII, "/ waiting 12 s: web (exi~)"),
         (Waiting(KILLING, (Waited("web"),)), 80, UNICODE, "⠙ killing 12 s: web"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import pytest
 
+from portweave.encoding.value import replace
 from portweave.supervisor.reporting.waiting_line import (
     KILLING,
     RUNNING,
@@ -153,6 +154,20 @@ def test_many_instances_are_counted() -> None:
     lives = {one.name: Life(Phase.STARTING, wanted=True) for one in plans}
     found = waits(Fleet({one.name: one for one in plans}, lives, frozenset(lives)))
     assert (len(found.waits), found.more) == (20, 30)
+
+
+def test_secrets_are_hidden() -> None:
+    secret = replace(plan("job", oneshot=True), environment={"API_KEY": "abcdefgh"})
+    life = Life(Phase.STARTING, wanted=True, reason="asks with abcdefgh")
+    found = waits_of(
+        Fleet({"job": secret}, {"job": life}, frozenset({"job"})),
+        ("job",),
+        READY,
+        lambda _: "",
+        lambda _: "password=hunter22 abcdefgh",
+        100.0,
+    )
+    assert found.waits == (Waited("job", "asks with ***", line="password=*** ***"),)
 
 
 def test_a_long_reason_is_cut() -> None:
