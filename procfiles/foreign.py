@@ -72,6 +72,7 @@ FOREIGN_POLICIES = {
 }
 FOREIGN_ENV_FILE = {"file": "path", "optional": "required: false"}
 FOREIGN_HOOKS = {
+    **dict.fromkeys(("destroy", "remove", "preRemove", "pre-remove", "onRemove"), "teardown"),
     **dict.fromkeys(("install", "init", "bootstrap", "postCreate", "post-create"), "setup"),
     **dict.fromkeys(("before", "preUp", "pre-up", "preStart", "prestart"), "beforeUp"),
     **dict.fromkeys(("after", "postUp", "post-up", "onReady", "postStart"), "afterReady"),

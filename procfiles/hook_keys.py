@@ -60,7 +60,7 @@ def _hook(value: Value, keys: Keys, issues: Issues, hook: Hook) -> None:
     if not isinstance(value, dict):
         _command(value, keys, issues, hook)
         return
-    table = SETUP if hook.name == "setup" else HOOK
+    table = {"setup": SETUP, "teardown": TEARDOWN}.get(hook.name, HOOK)
     table_names = names(table)
     known, others = known_and_others(value, table_names)
     for key in table:
@@ -85,6 +85,10 @@ def _command(value: Value, keys: Keys, issues: Issues, hook: Hook) -> None:
 
 def _inputs(value: Value, keys: Keys, issues: Issues, hook: Hook) -> None:
     hook.inputs = _inside(value, keys, issues)
+
+
+def _files(value: Value, keys: Keys, issues: Issues, hook: Hook) -> None:
+    hook.files = _inside(value, keys, issues)
 
 
 def _timeout(value: Value, keys: Keys, issues: Issues, hook: Hook) -> None:
@@ -164,6 +168,15 @@ SETUP = (
     Key("inputs", _inputs, _PATHS, "Files or globs. `setup` runs again when one of them changes."),
 )
 
+TEARDOWN = (
+    *HOOK,
+    Key(
+        "files",
+        _files,
+        _PATHS,
+        "Files or globs that it needs: portweave keeps copies of them, at most 10 MiB.",
+    ),
+)
 _HOOK: Schema = {"$ref": "#/$defs/hook"}
 # In the order in which they run.
 HOOKS = (
@@ -176,6 +189,12 @@ HOOKS = (
     Key("beforeUp", _hook, _HOOK, "It runs before the services start."),
     Key("afterReady", _hook, _HOOK, "It runs when all services are ready."),
     Key("afterDown", _hook, _HOOK, "It runs after an orderly stop."),
+    Key(
+        "teardown",
+        _hook,
+        {"$ref": "#/$defs/teardown"},
+        "It runs after the worktree was removed, in a copy that portweave keeps.",
+    ),
 )
 _HOOKS_NAMES = names(HOOKS)
 

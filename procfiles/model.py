@@ -254,18 +254,20 @@ class Hook:
     """Commands that run at one moment in the life of a stack.
 
     Attributes:
-        name: `setup`, `beforeUp`, `afterReady` or `afterDown`.
+        name: `setup`, `beforeUp`, `afterReady`, `afterDown` or `teardown`.
         origin: The place of its definition.
         commands: Texts for `/bin/sh -c`, in their order; the first that fails ends the hook.
         inputs: Paths or globs of the files that it depends on, relative to the root.
         timeout_s: How long all of its commands may take together.
         environment: (variable, template) pairs, as those of a service.
         working_dir: An absolute path.
+        files: Of `teardown`: globs of the files that it needs, relative to the root.
     """
 
     __slots__ = (
         "commands",
         "environment",
+        "files",
         "inputs",
         "name",
         "origin",
@@ -291,6 +293,7 @@ class Hook:
         self.timeout_s = timeout_s
         self.environment = environment
         self.working_dir = working_dir
+        self.files: tuple[str, ...] = ()
 
 
 class WorktreeFiles:

@@ -31,6 +31,7 @@ def json_schema() -> Schema:
             "hooks": _object(hook_keys.HOOKS),
             "hook": _hook(hook_keys.HOOK),
             "setup": _hook(hook_keys.SETUP),
+            "teardown": _hook(hook_keys.TEARDOWN),
             "worktree": _object(hook_keys.WORKTREE),
         },
     }

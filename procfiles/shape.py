@@ -243,8 +243,9 @@ ROOT = (
         _hooks,
         {"$ref": "#/$defs/hooks"},
         "Commands at moments of the stack's life: `setup` (once in each worktree), `beforeUp`,"
-        " `afterReady` and `afterDown`. Each is a command, a list of commands, or an object with"
-        " `command`, `inputs`, `timeout`, `environment` and `workingDir`.",
+        " `afterReady`, `afterDown`, and `teardown` (after the worktree was removed). Each is a"
+        " command, a list of commands, or an object with `command`, `timeout`, `environment` and"
+        " `workingDir`; of `setup` also `inputs`, of `teardown` also `files`.",
     ),
     Key(
         "worktree",

@@ -39,6 +39,7 @@ from portweave.supervisor.proxy.announce.announcer import Announcer
 from portweave.supervisor.record_and_socket import RecordAndSocket
 from portweave.supervisor.registry.folder_state import FolderState, Place, judge
 from portweave.supervisor.registry.moved_folder import FolderAnchor
+from portweave.supervisor.registry.stack_records import folder_and_key
 from portweave.supervisor.reporting.last_word import StackEnd
 from portweave.supervisor.reporting.live_report import LiveReport
 from portweave.supervisor.reporting.reporter import Reporter
@@ -210,6 +211,10 @@ class Stack:
         self._all_ended = asyncio.Event()
         self._ended_by_client = False
         self._is_removed = False
+        self._kept_folder = ""
+        if options.journal is not None:
+            state, key = folder_and_key(options.journal)
+            self._kept_folder = f"{os.path.dirname(state)}/worktrees/{key}"
         self._tasks: Group | None = None
         self._killing = False
         self._orphans: list[str] = []
@@ -309,9 +314,13 @@ class Stack:
 
     async def _release_worktree(self) -> None:
         """Release what the removed worktree had on this machine, beside names and sockets."""
-        from portweave.supervisor.worktree_block import release
+        from portweave.supervisor.worktree_block import conclude_teardown, release
 
-        for trouble in await in_thread(partial(release, self.plan.root, self.plan.namespace)):
+        troubles = await in_thread(partial(release, self.plan.root, self.plan.namespace))
+        life = self.engine.fleet.lives.get("teardown")
+        if life is not None:
+            troubles += await in_thread(partial(conclude_teardown, self._kept_folder, life))
+        for trouble in troubles:
             self.reporter.log_event("worktree not released", reason=trouble)
 
     async def _check_regularly(self) -> None:
@@ -371,6 +380,7 @@ class Stack:
         match state.place:
             case Place.REMOVED:
                 self._is_removed = True
+                self._end_with_teardown()
                 self._stop_as_asked(f"the folder {root} was removed; the stack stops")
             case Place.UNREACHABLE:
                 self.reporter.warn_of_folder(
@@ -380,6 +390,19 @@ class Stack:
                 self._move_to(state.path)
             case Place.PRESENT:
                 self.view.say(f"the folder {root} can be reached")
+
+    def _end_with_teardown(self) -> None:
+        """Have the kept `teardown` run as the last job, in place of `afterDown`."""
+        from portweave.supervisor.registry.kept_teardown import read_kept
+        from portweave.supervisor.worktree_block import teardown_plan
+
+        plans = [plan for plan in self.engine.fleet.plans.values() if not plan.last]
+        kept = read_kept(self._kept_folder) if self._kept_folder else None
+        if kept is not None:
+            plans.append(teardown_plan(kept))
+            if self._logs is not None:
+                self._logs.path = f"{kept.folder}/logs"
+        self.engine.apply_plans(tuple(plans))
 
     def follow_folder(self) -> None:
         """Take a new path of the folder before something starts there."""
@@ -407,9 +430,12 @@ class Stack:
             self._tasks.start(self._follow_registry, old, namespace, new)
 
     async def _follow_registry(self, old: str, namespace: str, new: str) -> None:
-        from portweave.supervisor.worktree_block import follow
+        from portweave.supervisor.worktree_block import follow, follow_teardown
 
-        for trouble in await in_thread(partial(follow, old, namespace, new)):
+        troubles = await in_thread(partial(follow, old, namespace, new))
+        if self._kept_folder:
+            troubles += await in_thread(partial(follow_teardown, self._kept_folder, old, new))
+        for trouble in troubles:
             self.reporter.log_event("block not moved", reason=trouble)
 
     async def _finish_start(self, tasks: Group) -> None:

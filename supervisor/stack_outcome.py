@@ -92,7 +92,8 @@ def exit_status(
 
 def _hook_error(fleet: Fleet, name: str, cause: Cause | None) -> PortweaveError:
     reason, hint = _reason_and_hint(fleet, name, cause)
-    kind = errors.LateHookError if name in ("afterReady", "afterDown") else errors.StartHookError
+    is_late = name in ("afterReady", "afterDown", "teardown")
+    kind = errors.LateHookError if is_late else errors.StartHookError
     return kind(name, reason, hint=hint)
 
 

@@ -23,6 +23,7 @@ VERBS = {
     "logs": "show past and new output of services",
     "events": "show events of the stack as they happen",
     "setup": "set up a new worktree: copy files, and run the hook setup",
+    "teardown": "run the hook teardown, which else runs when a worktree is gone",
     "run": "run one command with the worktree's ports in its environment",
     "show": "show the ports of this worktree",
     "prune": "release this worktree's ports",
@@ -53,8 +54,19 @@ VERBS = {
 
 # The groups of the help text.
 GROUPS = {
-    "The stack": ("up", "down", "ps", "logs", "why", "events", "reload", "setup", "panel", "top"),
+    "The stack": (
+        "up",
+        "down",
+        "ps",
+        "logs",
+        "why",
+        "events",
+        "reload",
+        "panel",
+        "top",
+    ),
     "Its services": ("start", "stop", "restart", "kill", "wait", "scale", "attach", "exec", "ask"),
+    "Worktrees": ("setup", "teardown"),
     "Ports and variables": ("run", "show", "port", "env", "ls", "prune", "lease"),
     "Names": ("url", "open", "proxy", "routes", "alias", "trust", "hosts"),
     "Definitions and this machine": (

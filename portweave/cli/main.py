@@ -10,7 +10,7 @@ from errno import EIO, ENOSPC, EPIPE
 from io import TextIOWrapper
 
 from portweave import errors
-from portweave.allocator.state_folder import has_stack_files
+from portweave.allocator.state_folder import has_stack_files, state_dir
 from portweave.arguments.args import (
     Args,
     parse,
@@ -244,8 +244,26 @@ def _dispatch(words: list[str], args: Args) -> int:
             if args.flag("quiet"):
                 continue
             print(f"[portweave] {line}", file=sys.stderr, flush=True)
+    if verb == "up" and not args.flag("dry_run"):
+        _run_pending(args)
     status: int = module.run(args)
+    if verb in ("down", "prune", "clean") and not args.flag("dry_run"):
+        _run_pending(args)
     return status
+
+
+def _run_pending(args: Args) -> None:
+    """Run the kept hooks of removed worktrees of this repository."""
+    # Most users have none, so only a folder tells that there may be some.
+    if not os.path.isdir(f"{state_dir(os.environ)}/worktrees"):
+        return
+    from portweave.maintenance.teardowns import run_pending
+
+    def say(line: str) -> None:
+        if not args.flag("quiet"):
+            print(f"[portweave] {line}", file=sys.stderr, flush=True)
+
+    run_pending(os.environ, say)
 
 
 def _module_of(verb: str) -> "Any":

@@ -171,6 +171,7 @@ class StackStart:
             began_s: When the command began, on the monotonic clock.
         """
         detached = self._options.detached
+        self._keep_teardown()
         socket = socket_path(self._environ, self.folder, self.key)
         logs = logs_dir(self._plan.root, self._plan.namespace)
         warnings = [*foreign_folder_warnings(self._environ, socket), *_log_warnings(logs)]
@@ -215,6 +216,17 @@ class StackStart:
             naming=self._route_settings(guardian),
         )
         return pickle.dumps(WorkOrder(plan, options, began_s, self._planned.request.as_json()))
+
+    def _keep_teardown(self) -> None:
+        """Keep the hook `teardown` for the time after the worktree."""
+        allocated = self._planned.allocated
+        folder = f"{os.path.dirname(self.folder)}/worktrees/{self.key}"
+        hooks = allocated.project.definitions.hooks
+        if any(hook.name == "teardown" for hook in hooks) or os.path.lexists(folder):
+            # Imported here: most stacks have none.
+            from portweave.planning.teardown_keeping import keep_teardown
+
+            keep_teardown(allocated, self._environ)
 
     def _route_settings(self, owner: int) -> RouteSettings | None:
         names = self._planned.request.names

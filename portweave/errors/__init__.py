@@ -114,6 +114,7 @@ if TYPE_CHECKING:
         StackRunningError as StackRunningError,
         StacksRunningError as StacksRunningError,
         StartHookError as StartHookError,
+        TeardownError as TeardownError,
         WorktreeFilesError as WorktreeFilesError,
     )
     from portweave.errors.system_errors import (
@@ -163,7 +164,7 @@ _FAMILIES = {
         "LateHookError NotRemovedError NothingToStartError PortHeldError ProcessesLeftError"
         " ServiceFailedError StackInUseError StackMovedError StackNotEndedError"
         " StackRunningError StacksRunningError StartHookError"
-        " WorktreeFilesError"
+        " TeardownError WorktreeFilesError"
     ),
     "system_errors": "SystemRefusedError UnforeseenError",
     "tls_errors": (

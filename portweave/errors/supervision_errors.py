@@ -285,3 +285,22 @@ class WorktreeFilesError(PortweaveError):
             path=path,
             reason=reason,
         )
+
+
+class TeardownError(PortweaveError):
+    """The hook `teardown` has failed.
+
+    What to do: read its output above, correct the cause, then `portweave teardown` again.
+
+    Args:
+        reason: Why.
+    """
+
+    code = "PW0910"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"teardown failed: {reason}",
+            hint="portweave teardown --list shows the teardowns of removed worktrees",
+            reason=reason,
+        )

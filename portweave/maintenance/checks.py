@@ -34,6 +34,7 @@ from portweave.maintenance.findings import (
     check_entries,
     check_pool,
 )
+from portweave.maintenance.teardowns import pending_teardowns
 from portweave.maintenance.trust import is_trusted_by_system
 from portweave.supervisor.proxy.process.proxy_files import (
     find_proxy,
@@ -73,6 +74,7 @@ def check_all(environ: Mapping[str, str], folder: str) -> list[Finding]:
     findings += _check_held(entries, worktree)
     findings += _check_git(worktree, folder, environ)
     findings += _check_stacks(environ)
+    findings += _check_teardowns(environ)
     findings += _check_leases(environ)
     findings += _check_path(environ)
     findings += _check_names(environ)
@@ -80,6 +82,22 @@ def check_all(environ: Mapping[str, str], folder: str) -> list[Finding]:
     findings += _check_trust(environ)
     findings += _check_folders(path, state_dir(environ), worktree)
     return findings
+
+
+def _check_teardowns(environ: Mapping[str, str]) -> list[Finding]:
+    found: list[Finding] = []
+    for one in pending_teardowns(environ):
+        tried = ""
+        if one.failures.count:
+            tried = f"; it has failed {one.failures.count} times: {one.failures.reason}"
+        command = " && ".join(one.kept.commands)
+        remedy = "portweave doctor --fix runs it"
+        if one.is_given_up:
+            remedy = "portweave teardown --pending runs it once more"
+        message = f"teardown of the removed worktree {one.name} has not run: {command}{tried}"
+        repair = "" if one.is_given_up else "teardowns"
+        found.append(Finding("PW0315", "warning", message, remedy, repair=repair))
+    return found
 
 
 def roots_around(environ: Mapping[str, str], folder: str) -> list[str]:

@@ -62,7 +62,7 @@ from portweave.system.system_file import (
 
 # Names in `.portweave/` and in its folders.
 _WORKTREE_FILES = {
-    "": re.compile(r"\.gitignore|current\.env(\.tmp\..+)?"),
+    "": re.compile(r"\.gitignore|(current\.env|(setup|files)\.json|files\.lock)(\.tmp\..+)?"),
     "logs": re.compile(r".+\.(log(\.\d+)?|idx\.\d+)"),
     "runs": re.compile(r".+\.json(\.tmp\.\d+)?"),
 }

@@ -50,6 +50,10 @@ CODES = {
         "Leases are over, and their ports are not released yet.",
         "nothing: the next allocation uses them",
     ),
+    "PW0315": (
+        "The hook `teardown` of a removed worktree has not run, or has failed.",
+        "`portweave doctor --fix`; after three failures `portweave teardown --pending`",
+    ),
     "PW0402": (
         "The kernel gives ports of the pool to outgoing connections.",
         "choose a pool below them, or reserve them: the message has both",

@@ -23,18 +23,14 @@ from portweave.supervisor.services.plan import (
     StackPlan,
     When,
 )
+from portweave.supervisor.services.shell_command import run_in_turn
 
 SETUP = "setup"
 BEFORE_UP = "beforeUp"
 AFTER_READY = "afterReady"
 AFTER_DOWN = "afterDown"
-# Prints each command before it runs, and ends with the status of the first that fails.
-_RUN_IN_TURN = (
-    "/bin/sh",
-    "-c",
-    'for command do printf "$ %s\\n" "$command"; /bin/sh -c "$command" || exit; done',
-    "sh",
-)
+# No instance of the stack: `teardown_keeping` keeps it for later.
+TEARDOWN = "teardown"
 
 
 def add_hooks(
@@ -53,6 +49,8 @@ def add_hooks(
     """
     jobs: dict[str, InstancePlan] = {}
     for hook in hooks:
+        if hook.name == TEARDOWN:
+            continue
         stamp = stamp_of(hook, plan.root) if hook.name == SETUP else ""
         jobs[hook.name] = _instance(hook, environments, plan.namespace, stamp)
     before = _in_turn([jobs[name] for name in (SETUP, BEFORE_UP) if name in jobs])
@@ -120,7 +118,7 @@ def _instance(
         service=hook.name,
         number=1,
         full_name=full_name(hook.name, namespace),
-        argv=(*_RUN_IN_TURN, *hook.commands),
+        argv=run_in_turn(hook.commands),
         command=" && ".join(hook.commands),
         working_dir=hook.working_dir,
         environment=merged(environments.layers(job, 1, None)),
@@ -147,13 +145,21 @@ def stamp_of(hook: Hook, root: str) -> str:
     )
     for part in parts:
         found.update(f"{len(part)}:{part}".encode("utf-8", "surrogateescape"))
-    for path in _input_files(hook.inputs, root):
+    for path in input_files(hook.inputs, root):
         found.update(b"\0" + os.fsencode(path) + b"\0" + _digest(os.path.join(root, path)))
     return found.hexdigest()
 
 
-def _input_files(inputs: Iterable[str], root: str) -> list[str]:
-    """The files that match, relative to the root; a folder stands for the files in it."""
+def input_files(inputs: Iterable[str], root: str) -> list[str]:
+    """Find the files that match paths or globs; a folder stands for all files in it.
+
+    Args:
+        inputs: Paths or globs, relative to the root.
+        root: The worktree's root.
+
+    Returns:
+        Paths relative to the root, sorted.
+    """
     found: set[str] = set()
     for pattern in inputs:
         for path in iglob(pattern, root_dir=root, recursive=True, include_hidden=True):

@@ -41,6 +41,19 @@ def undo_coercion(env: dict[str, str]) -> None:
         del env["LC_CTYPE"]
 
 
+# What a login sets: environ(7). `LC_` begins the names of the locale's parts.
+_LOGIN = ("HOME", "LANG", "LOGNAME", "PATH", "SHELL", "TMPDIR", "TZ", "USER")
+
+
+def login_environment(environ: "Mapping[str, str]") -> dict[str, str]:
+    """The variables that a command gets which must see nothing else of the caller's."""
+    return {
+        name: text
+        for name, text in environ.items()
+        if name in _LOGIN or name.startswith(("LC_", "XDG_"))
+    }
+
+
 def inherited_environment(environ: "Mapping[str, str]") -> dict[str, str]:
     """What a service inherits: all but the variables of portweave and of its interpreter."""
     env = {name: value for name, value in environ.items() if name not in MARKS}

@@ -6,6 +6,7 @@ other text stays as it is.
 """
 
 import re
+from collections.abc import Iterable
 
 SHELL = "/bin/sh"
 
@@ -31,6 +32,15 @@ def shell_argv(text: str) -> tuple[str, ...]:
     """The arguments to execute for a command text."""
     # The newline at the end of a YAML block begins no second command.
     return (SHELL, "-c", _with_exec(text.removesuffix("\n")))
+
+
+# Prints each command before it runs, and ends with the status of the first that fails.
+_IN_TURN = 'for command do printf "$ %s\\n" "$command"; /bin/sh -c "$command" || exit; done'
+
+
+def run_in_turn(commands: Iterable[str]) -> tuple[str, ...]:
+    """The arguments to execute for command texts that run in turn, until one fails."""
+    return (SHELL, "-c", _IN_TURN, "sh", *commands)
 
 
 def _with_exec(text: str) -> str:

@@ -23,6 +23,7 @@ from portweave.maintenance.repair import (
     rebuild,
     restrict_to_owner,
 )
+from portweave.maintenance.teardowns import run_teardowns
 from portweave.planning.project import working_dir
 from portweave.system.registry_lock import Lock
 
@@ -40,7 +41,7 @@ Exit status: 1 if an error was found and not repaired, else 0.
 # The colours of severities, the worst first.
 _ROLES = {"error": "error", "warning": "warning", "note": "hint"}
 # In this order: later repairs need earlier ones.
-_REPAIRS = ("lock", "registry", "rights", "stacks", "leases", "blocks")
+_REPAIRS = ("lock", "registry", "rights", "stacks", "teardowns", "leases", "blocks")
 
 
 def run(args: Args) -> int:
@@ -103,6 +104,10 @@ def _do(name: str, folder: str) -> list[str]:
             return restrict_to_owner([path, os.path.dirname(path)])
         case "stacks":
             return finish_dead_stacks(environ)
+        case "teardowns":
+            told: list[str] = []
+            run_teardowns(environ, told.append)
+            return told
         case "leases":
             return [
                 f"took back {os.path.basename(over)}"

@@ -19,7 +19,19 @@ if TYPE_CHECKING:
 # Their own tests start these in a new interpreter, on a terminal or in the background.
 ELSEWHERE = {"ask", "attach", "hosts", "panel", "proxy", "top", "trust"}
 LINES = [
-    *("setup", "up -d", "ps", "wait", "show", "env", "port web", "url web", "open web", "logs"),
+    *(
+        "setup",
+        "teardown --list",
+        "up -d",
+        "ps",
+        "wait",
+        "show",
+        "env",
+        "port web",
+        "url web",
+        "open web",
+        "logs",
+    ),
     *("restart api", "stop api", "start api", "kill -s WINCH api", "scale api=2", "reload"),
     *("exec web -- true", "run -- true", "why web", "ls", "routes", "alias other 5432"),
     *(

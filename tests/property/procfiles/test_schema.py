@@ -46,7 +46,8 @@ def spelled(names: tuple[str, ...]) -> st.SearchStrategy[str]:
 READY = st.dictionaries(spelled(ready_keys.NAMES), SMALL, max_size=3)
 HOOKS = st.dictionaries(
     spelled(names(hook_keys.HOOKS)),
-    SMALL | st.dictionaries(spelled(names(hook_keys.SETUP)), SMALL, max_size=3),
+    SMALL
+    | st.dictionaries(spelled(names((*hook_keys.SETUP, *hook_keys.TEARDOWN))), SMALL, max_size=3),
     max_size=3,
 )
 WORKTREE = st.dictionaries(spelled(names(hook_keys.WORKTREE)), SMALL, max_size=3)

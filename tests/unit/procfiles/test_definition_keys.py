@@ -15,6 +15,7 @@ TABLES = (
     ready_keys.KEYS,
     hook_keys.HOOKS,
     hook_keys.SETUP,
+    hook_keys.TEARDOWN,
     hook_keys.WORKTREE,
 )
 
