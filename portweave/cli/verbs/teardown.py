@@ -6,9 +6,13 @@ from portweave.arguments.args import Args, Option
 from portweave.client.verb_queries import say
 from portweave.errors import StackInUseError, TeardownError, UsageError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from portweave.maintenance.teardowns import PendingTeardown
+
 OPTIONS = (
-    Option("--pending", about="run those of removed worktrees, also if they failed before"),
-    Option("--list", about="list those of removed worktrees, and run none"),
+    Option("--pending", about="run the hooks of removed worktrees, also if they failed"),
+    Option("--list", about="list the hooks of removed worktrees, and run none"),
 )
 USAGE = "[--pending | --list] [--json]"
 HELP = """
@@ -37,30 +41,38 @@ def run(args: Args) -> int:
     common_dir = find_worktree(working_dir(), None, os.environ).git_common_dir
     found = pending_teardowns(os.environ, common_dir)
     if args.flag("list"):
-        if args.flag("json"):
-            import json
-
-            rows = [
-                {
-                    "project": one.kept.project,
-                    "namespace": one.kept.namespace,
-                    "worktreeRoot": one.kept.root,
-                    "commands": list(one.kept.commands),
-                    "failures": one.failures.count,
-                    "reason": one.failures.reason or None,
-                }
-                for one in found
-            ]
-            print(json.dumps({"schemaVersion": 1, "teardowns": rows}, indent=2))
-        for one in () if args.flag("json") else found:
-            tried = f", failed {one.failures.count} times" if one.failures.count else ""
-            print(f"{one.name}: {' && '.join(one.kept.commands)}{tried}")
+        _list(found, as_json=args.flag("json"))
         return 0
     if not found:
         say("no teardown is pending")
+        return 0
     if not run_teardowns(os.environ, say, common_dir, by_hand=True):
         raise TeardownError("a teardown of a removed worktree has failed")
     return 0
+
+
+def _list(found: "list[PendingTeardown]", *, as_json: bool) -> None:
+    if as_json:
+        import json
+
+        rows = [
+            {
+                "project": one.kept.project,
+                "namespace": one.kept.namespace,
+                "worktreeRoot": one.kept.root,
+                "commands": list(one.kept.commands),
+                "failures": one.failures.count,
+                "reason": one.failures.reason or None,
+            }
+            for one in found
+        ]
+        print(json.dumps({"schemaVersion": 1, "teardowns": rows}, ensure_ascii=False, indent=2))
+        return
+    if not found:
+        say("no teardown is pending")
+    for one in found:
+        tried = f", failed {one.failures.count} times" if one.failures.count else ""
+        print(f"{one.name}: {' && '.join(one.kept.commands)}{tried}")
 
 
 def _run_own(args: Args) -> int:

@@ -139,7 +139,9 @@ def test_a_teardown_that_fails_three_times_waits_for_the_user(
     tries = tmp_path / "tries"
     assert tries.read_text().count("tried") == 3
     assert "failed 3 times" in cli("doctor", cwd=project).stdout
-    assert cli("teardown", "--pending", cwd=project).returncode == 1
+    done = cli("teardown", "--pending", cwd=project)
+    assert done.returncode == 1
+    assert "PW0910" in done.stderr
     (tmp_path / "mended").touch()
     assert cli("teardown", "--pending", cwd=project).returncode == 0
     assert tries.read_text().count("tried") == 5
