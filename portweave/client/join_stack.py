@@ -4,6 +4,7 @@ import os
 import sys
 import time
 
+from portweave import errors
 from portweave.client.client import (
     ANSWER_S,
     LAST_RUN,
@@ -22,14 +23,7 @@ from portweave.encoding.json_text import (
     is_object,
 )
 from portweave.encoding.value import replace
-from portweave.errors import (
-    NotReadyError,
-    PortweaveError,
-    StackGoneError,
-    StackStoppingError,
-    StackUnreachableError,
-    SupervisorError,
-)
+from portweave.errors import PortweaveError
 from portweave.planning.definition_set import (
     DefinitionSet,
     definitions_from_json,
@@ -92,7 +86,9 @@ def record_of(folder: str, key: str, patience_s: float) -> StackRecord | None:
             return None
         if time.monotonic() >= until_s:
             pid = record.pid if record is not None else 0
-            raise StackUnreachableError(key, pid, "what is left of the last run is being ended")
+            raise errors.StackUnreachableError(
+                key, pid, "what is left of the last run is being ended"
+            )
         still(LAST_RUN)
         time.sleep(_PAUSE_S)
 
@@ -128,7 +124,7 @@ def await_ready(
     try:
         record = record_of(folder, key, timeout_s)
         if record is None:
-            raise StackGoneError(key, 0)
+            raise errors.StackGoneError(key, 0)
         # On a busy machine a new supervisor may take long until it listens.
         client = Client(record, timeout_s)
         try:
@@ -139,7 +135,7 @@ def await_ready(
     except KeyboardInterrupt:
         say("the stack goes on starting; portweave down stops it")
         raise
-    except StackUnreachableError as error:
+    except errors.StackUnreachableError as error:
         raise timed_out(error, "ready", began_s, timeout_s) from None
     for warning in warnings if is_list(warnings) else ():
         say(str(warning))
@@ -188,8 +184,8 @@ def join(
     def ask(method: str, *params: object) -> object:
         try:
             return client.call(method, *params)
-        except (StackGoneError, SupervisorError) as error:
-            if error.code not in (StackGoneError.code, StackStoppingError.code):
+        except (errors.StackGoneError, errors.SupervisorError) as error:
+            if error.code not in (errors.StackGoneError.code, errors.StackStoppingError.code):
                 raise
             _await_end(folder, key, timeout_s, error)
             raise StackEndedError from None
@@ -247,10 +243,10 @@ def _reached(folder: str, key: str, timeout_s: float) -> Client:
         if record is None:
             raise StackEndedError
         return Client(record, timeout_s)
-    except StackGoneError as error:
+    except errors.StackGoneError as error:
         _await_end(folder, key, timeout_s, error)
         raise StackEndedError from None
-    except StackUnreachableError as error:
+    except errors.StackUnreachableError as error:
         raise timed_out(error, "ready", began_s, timeout_s) from None
 
 
@@ -454,13 +450,13 @@ def _await(
             patience_s=timeout_s + ANSWER_S,
             watched=(list(names), "ready"),
         )
-    except StackUnreachableError as error:
+    except errors.StackUnreachableError as error:
         raise timed_out(error, "ready", began_s, timeout_s) from None
     rows = _rows_of(answer)
     progress.report_rest(rows)
     try:
         check(rows, "ready", timeout_s)
-    except NotReadyError as error:
+    except errors.NotReadyError as error:
         # The last hint is for what goes on starting, if anything does.
         waits = error.hints[-1] if error.hints else ""
         error.told = brief(rows), waits if waits.startswith("portweave wait ") else ""

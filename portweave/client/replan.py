@@ -2,6 +2,7 @@
 
 import os
 
+from portweave import errors
 from portweave.client.client import (
     Client,
     find_stack,
@@ -13,7 +14,6 @@ from portweave.encoding.json_text import (
     is_object,
 )
 from portweave.encoding.value import replace
-from portweave.errors import OtherProtocolError, UsageError
 from portweave.planning.definition_set import (
     DefinitionSet,
     definitions_from_json,
@@ -66,7 +66,7 @@ def apply(
     """
     record = find_stack(args, environ)
     if record.protocol != PROTOCOL:
-        raise OtherProtocolError(record.namespace, record.version)
+        raise errors.OtherProtocolError(record.namespace, record.version)
     check_place(record, os.path.realpath("."))
     client = Client(record)
     config = args.text("config") if args.text("stack") is None else None
@@ -92,7 +92,7 @@ def _apply(
     record = client.record
     running = definitions_from_json(client.call("/supervisor/origin"))
     if running.by_program:
-        raise UsageError(
+        raise errors.UsageError(
             "the stack is of no definition file: a program has started it, and says what it is of",
             hint="end the program, and start it again",
         )
@@ -103,7 +103,7 @@ def _apply(
     for one in allocated:
         root = one.project.worktree.key.worktree_root
         if (root, one.entry.namespace) != (record.root, record.namespace):
-            raise UsageError(f"these definitions belong to {root}, not to the stack")
+            raise errors.UsageError(f"these definitions belong to {root}, not to the stack")
     known = {s.name for one in allocated for s in one.project.definitions.services}
     warnings = _check_ports(plan, allocated, record, environ, scale)
     definitions = planned.definitions if scale is not None else planned.kept

@@ -3,7 +3,7 @@
 import os
 import pickle
 
-from portweave import __version__
+from portweave import __version__, errors
 from portweave.allocator.ports.blocks import has_moved
 from portweave.allocator.socket_paths import (
     foreign_folder_warnings,
@@ -16,7 +16,6 @@ from portweave.client.stack_ended import StackEndedError
 from portweave.encoding import colours
 from portweave.encoding.terminal_escapes import escaped
 from portweave.encoding.value import replace, value
-from portweave.errors import StackRunningError, UsageError
 from portweave.planning.allocation_text import stack_banner
 from portweave.planning.planned_stack import check_profiles, plan_request
 from portweave.planning.port_conflicts import check_chosen_ports
@@ -110,7 +109,7 @@ class StackStart:
         self._started = [i.name for i in self._plan.instances if i.name in wanted]
         source = self._options.exit_code_from
         if source is not None and source not in self._started:
-            raise UsageError(
+            raise errors.UsageError(
                 f"--exit-code-from names {source}, which is not started",
                 hint=f"started are {', '.join(self._started)}",
             )
@@ -130,7 +129,7 @@ class StackStart:
             restored(self.folder, self.key, self._environ)
         try:
             lock = StackLock(self.folder, self.key)
-        except StackRunningError:
+        except errors.StackRunningError:
             if self._options.exit_code_from or self._options.abort_on_exit:
                 from portweave.client.join_stack import record_of
 

@@ -2,6 +2,7 @@
 
 import time
 
+from portweave import errors
 from portweave.client.verb_queries import (
     instance_of,
     shown_line,
@@ -10,14 +11,7 @@ from portweave.encoding.json_text import (
     is_list,
     is_object,
 )
-from portweave.errors import (
-    LateHookError,
-    NotReadyError,
-    PortweaveError,
-    StackUnreachableError,
-    StartHookError,
-    WaitTimeoutError,
-)
+from portweave.errors import PortweaveError
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -30,7 +24,7 @@ _MAY_COME = ("none", "not ready", "unhealthy", "stopping", "not started")
 
 
 def timed_out(
-    error: StackUnreachableError, goal: str, began_s: float, timeout_s: float
+    error: "errors.StackUnreachableError", goal: str, began_s: float, timeout_s: float
 ) -> PortweaveError:
     """Return the error of a wait for a stack that did not answer: once the time is up, a timeout.
 
@@ -40,9 +34,9 @@ def timed_out(
         began_s: When the wait began, on the monotonic clock.
         timeout_s: Its time limit.
     """
-    if error.code != StackUnreachableError.code or time.monotonic() - began_s < timeout_s:
+    if error.code != errors.StackUnreachableError.code or time.monotonic() - began_s < timeout_s:
         return error
-    return WaitTimeoutError(goal, [error.message], timeout_s, hints=error.hints)
+    return errors.WaitTimeoutError(goal, [error.message], timeout_s, hints=error.hints)
 
 
 def check(rows: "Sequence[Mapping[str, object]]", goal: str, timeout_s: float) -> None:
@@ -77,7 +71,7 @@ def check(rows: "Sequence[Mapping[str, object]]", goal: str, timeout_s: float) -
         starting = [instance_of(row) for row in missing if row not in told]
         states = _without_repeats(missing)
         hints = _hints(told) or (f"portweave why {instance_of(missing[0])} says more",)
-        raise NotReadyError(states, lines, starting, hints=hints)
+        raise errors.NotReadyError(states, lines, starting, hints=hints)
     failing = [row for row in missing if row.get("crashes") or not _may_come(row)]
     failing = failing if goal == "ready" else []
     hints = _hints(failing)
@@ -86,11 +80,17 @@ def check(rows: "Sequence[Mapping[str, object]]", goal: str, timeout_s: float) -
     if failing:
         name = instance_of(failing[0])
         hints = (*hints, f"portweave why {name} says more")
-    raise WaitTimeoutError(goal, states, timeout_s, lines if goal == "ready" else (), hints=hints)
+    raise errors.WaitTimeoutError(
+        goal, states, timeout_s, lines if goal == "ready" else (), hints=hints
+    )
 
 
 def _hook_error(row: "Mapping[str, object]") -> PortweaveError:
-    kind = LateHookError if row["name"] in ("afterReady", "afterDown") else StartHookError
+    kind = (
+        errors.LateHookError
+        if row["name"] in ("afterReady", "afterDown")
+        else errors.StartHookError
+    )
     hints = _hints([row])
     return kind(str(row["name"]), str(row.get("reason")), hint=hints[0] if hints else "")
 

@@ -1,7 +1,7 @@
 """Plan stacks from requests: read definitions, allocate ports, choose names, plan instances."""
 
+from portweave import errors
 from portweave.encoding.value import as_dict, replace, value
-from portweave.errors import DefinitionsMissingError, UsageError
 from portweave.planning.allocation import AllocatedProject, allocate, write_namespace_env
 from portweave.planning.definition_set import (
     DefinitionSet,
@@ -141,7 +141,7 @@ def plan_set(
         try:
             planned.append(plan_request(request, may_be_idle=may_be_idle, dry_run=dry_run))
             request = planned[-1].request
-        except DefinitionsMissingError:
+        except errors.DefinitionsMissingError:
             # Its services end, as a service does that its file no longer defines.
             pass
         requests.append(request)
@@ -177,7 +177,7 @@ def scaled(definitions: DefinitionSet, scale: "Mapping[str, int]") -> Definition
     for index, request in enumerate(requests):
         try:
             services = requested_project(request).definitions.services
-        except DefinitionsMissingError:
+        except errors.DefinitionsMissingError:
             continue
         names = [service.name for service in services]
         for name in names:
@@ -207,7 +207,7 @@ def check_profiles(definitions: "Definitions", names: "Sequence[str]") -> None:
 
             near = nearest(name, known)
             there = f"there are {', '.join(known)}" if known else "there are none at all"
-            raise UsageError(
+            raise errors.UsageError(
                 f'no service has the profile "{name}"',
                 hint=f"did you mean {near}?" if near else there,
             )

@@ -5,9 +5,9 @@ import signal
 from collections.abc import Mapping
 from os.path import join
 
+from portweave import errors
 from portweave.allocator.naming import full_name, instance_name
 from portweave.encoding.json_text import quote
-from portweave.errors import NothingToStartError, UsageError
 from portweave.planning.allocation import AllocatedProject
 from portweave.planning.environment_layers import (
     HOST,
@@ -79,7 +79,7 @@ def make_plan(
     instances = [instance for service in services for instance in planner.instances(service)]
     started = frozenset(i.name for i in instances if i.service in wanted)
     if not started and not may_be_idle:
-        raise NothingToStartError(
+        raise errors.NothingToStartError(
             "no service would be started: each is scaled to 0",
             hint="--scale NAME=1 starts one instance",
         )
@@ -150,13 +150,13 @@ def select(
         needed(definitions, [name])
     startable = {s.name for s in definitions.services if s.command is not None}
     if not startable:
-        raise NothingToStartError(
+        raise errors.NothingToStartError(
             "no service has a command, so there is nothing to start",
             hint="portweave run -- COMMAND gives a command the ports; up needs a `command` key",
         )
     for name in options.services:
         if name not in startable:
-            raise UsageError(f"{name} has no command, so it cannot be started")
+            raise errors.UsageError(f"{name} has no command, so it cannot be started")
     named = list(options.services) or [
         service.name
         for service in definitions.services
@@ -166,7 +166,7 @@ def select(
     found = {s.name for s in needed(definitions, named)} if options.with_needs else set(named)
     found &= startable
     if not found:
-        raise NothingToStartError(
+        raise errors.NothingToStartError(
             "no service would be started",
             hint="name services that only start on request, or give their --profile",
         )

@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
+from portweave import errors
 from portweave.allocator.git_queries import GIT, look_environment
 from portweave.allocator.naming import namespace_of
 from portweave.allocator.ports.assign import entry_of
@@ -18,7 +19,6 @@ from portweave.allocator.ports.model import Key
 from portweave.allocator.ports.registry import load
 from portweave.encoding.json_text import is_object
 from portweave.encoding.value import value
-from portweave.errors import WorktreeFilesError
 from portweave.planning.env_pins import Unpinned, without_pins
 from portweave.planning.project import Project
 from portweave.procfiles.model import WorktreeFiles
@@ -97,10 +97,10 @@ def bring_files(project: Project, *, again: bool = False) -> Brought:
             replace(f"{worktree.root}/.portweave/{_RECORD}", json.dumps({"stamp": stamp}).encode())
             return brought
     except Timeout:
-        raise WorktreeFilesError(path, "another portweave holds this lock") from None
+        raise errors.WorktreeFilesError(path, "another portweave holds this lock") from None
     except OSError as error:
         named = str(error.filename or path)
-        raise WorktreeFilesError(named, error.strerror or str(error)) from error
+        raise errors.WorktreeFilesError(named, error.strerror or str(error)) from error
 
 
 class _Carrier:
@@ -163,7 +163,7 @@ class _Carrier:
             if error.errno == errno.ELOOP:
                 self._remarks.append(f"{path} was not copied: {error.strerror}")
                 return False
-            raise WorktreeFilesError(path, error.strerror or str(error)) from error
+            raise errors.WorktreeFilesError(path, error.strerror or str(error)) from error
         if is_copied:
             self._tell(path, unpinned[0])
         return is_copied
@@ -189,17 +189,17 @@ class _Carrier:
             return False
         root = os.path.realpath(self._source)
         if not f"{os.path.realpath(there)}/".startswith(f"{root}/"):
-            raise WorktreeFilesError(path, f"it leads out of {self._source}")
+            raise errors.WorktreeFilesError(path, f"it leads out of {self._source}")
         try:
             if not link_path(self._source, self._root, path):
                 return False
         except OSError as error:
-            raise WorktreeFilesError(path, error.strerror or str(error)) from error
+            raise errors.WorktreeFilesError(path, error.strerror or str(error)) from error
         if self._is_ignored(path):
             return True
         # git would show it as untracked, and `git worktree remove` would refuse.
         os.unlink(os.path.join(self._root, path))
-        raise WorktreeFilesError(
+        raise errors.WorktreeFilesError(
             path,
             "git would show the link as untracked",
             hint=f"add the line /{path} to .gitignore: a pattern that ends with / matches no link",
@@ -237,7 +237,7 @@ def _source(project: Project, wanted: WorktreeFiles) -> str | None:
     """The root of the worktree to take files from; None if there is none."""
     if wanted.source is not None:
         if not os.path.isdir(wanted.source):
-            raise WorktreeFilesError(wanted.source, "worktree.from names no folder")
+            raise errors.WorktreeFilesError(wanted.source, "worktree.from names no folder")
         return wanted.source
     main_root = project.worktree.main_root
     if os.path.lexists(f"{main_root}/.git"):

@@ -5,6 +5,7 @@ import os
 import sys
 import time
 
+from portweave import errors
 from portweave.arguments.args import (
     Args,
     Operands,
@@ -14,7 +15,6 @@ from portweave.cli.option_values import request_of, run_options_of
 from portweave.client.stack_ended import StackEndedError
 from portweave.client.waiting import QUIET, waiting
 from portweave.encoding.terminal_escapes import write_rendered
-from portweave.errors import UsageError
 from portweave.system.interrupts import at_end, clear_at_end
 
 TYPE_CHECKING = False
@@ -114,7 +114,7 @@ def run(args: Args) -> int:
     # Objects of modules stay until the end: looking for garbage among them only takes time.
     gc.disable()
     if args.rest:
-        raise UsageError(
+        raise errors.UsageError(
             "up takes names of services, not a command",
             hint="portweave run -- COMMAND runs a command",
         )
@@ -129,7 +129,7 @@ def run(args: Args) -> int:
         show_dry_run(request, as_json=args.flag("json"), no_color=args.flag("no_color"))
         return 0
     if args.flag("fail_fast") and not args.flag("detach"):
-        raise UsageError(
+        raise errors.UsageError(
             "--fail-fast needs --detach",
             hint="--abort-on-exit stops a stack in the foreground when one service ends",
         )
@@ -155,7 +155,7 @@ def _run_detached(args: Args, began_s: float) -> int:
     for option in ("abort_on_exit", "exit_code_from"):
         if args.flag(option):
             flag = option.replace("_", "-")
-            raise UsageError(f"--{flag} needs a stack in the foreground, not --detach")
+            raise errors.UsageError(f"--{flag} needs a stack in the foreground, not --detach")
     clean = {name: value for name, value in os.environ.items() if name not in MARKS}
     guardian = DetachedGuardian(clean)
     at_end(guardian.dismiss)

@@ -4,7 +4,7 @@ import os
 import sys
 import time
 
-from portweave.errors import ProxyNotStartedError, ProxyRunningError
+from portweave import errors
 from portweave.supervisor.proxy.process.proxy_files import find_proxy
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
@@ -114,7 +114,7 @@ def await_proxy(
         if running is not None:
             return running
         # Another process may be starting a proxy at the same time, and win.
-        if has_ended() and f"({ProxyRunningError.code})" not in log.said():
-            raise ProxyNotStartedError(log.path, log.said())
+        if has_ended() and f"({errors.ProxyRunningError.code})" not in log.said():
+            raise errors.ProxyNotStartedError(log.path, log.said())
         time.sleep(PAUSE_S)
     return None
