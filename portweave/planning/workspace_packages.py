@@ -38,12 +38,15 @@ class Packages(Protocol):
 
     def members(self, folder: str) -> Sequence[Package]:
         """Return the packages of a folder's workspace; none if it belongs to no workspace."""
+        ...  # noqa: PIE790 - pyright wants a body
 
     def path(self, folder: str) -> str:
         """Return the absolute path of a folder."""
+        ...  # noqa: PIE790 - pyright wants a body
 
     def is_classic_yarn(self, folder: str) -> bool:
         """Whether the yarn of a folder is version 1, which removes the first `--`."""
+        ...  # noqa: PIE790 - pyright wants a body
 
 
 class NoPackages:
