@@ -33,6 +33,8 @@ _SHORTEST_LINE = 10
 _WANTED_LINE = 28
 # A terminal shows two columns for each control key.
 _ECHO = 4
+# The most names in one item.
+_MOST_NAMES = 3
 # The longest plain line.
 _PLAIN_COLUMNS = 400
 
@@ -175,22 +177,29 @@ def _items(waiting: Waiting, room: int, marks: Marks) -> "Parts":
 
 def _texts(waits: "Sequence[Waited]", mark: str) -> tuple[list[str], list[str], list[int]]:
     """The items without lines, the line of each, and how many instances each is about."""
-    texts: list[str] = []
-    lines: list[str] = []
-    counts: list[int] = []
-    # Those that wait for the same are one item.
-    together: dict[tuple[str, ...], list[str]] = {}
+    # Those with the same reason are one item, and those that wait for the same.
+    items: dict[tuple[object, ...], tuple[Waited, list[str]]] = {}
     for one in waits:
-        if one.needs:
-            together.setdefault(one.needs, []).append(one.name)
-            continue
-        why = one.why.replace(UNICODE.cut, mark)
-        texts.append(f"{one.name} ({why})" if why else one.name)
-        lines.append(one.line)
-        counts.append(1)
-    for needs, names in together.items():
-        verb = "waits" if len(names) == 1 else "wait"
-        texts.append(f"{', '.join(names)} {verb} for {', '.join(needs)}")
-        lines.append("")
-        counts.append(len(names))
-    return texts, lines, counts
+        alone = () if one.needs or (one.why and not one.line) else (one.name,)
+        items.setdefault((one.why, one.needs, *alone), (one, []))[1].append(one.name)
+    # What keeps others comes before what only waits.
+    found = sorted(items.values(), key=lambda item: bool(item[0].needs))
+    return (
+        [_text(first, names, mark) for first, names in found],
+        ["" if first.needs else first.line for first, _ in found],
+        [len(names) for _, names in found],
+    )
+
+
+def _text(first: Waited, names: "Sequence[str]", mark: str) -> str:
+    if first.needs:
+        return f"{_listed(names)} {'wait' if names[1:] else 'waits'} for {_listed(first.needs)}"
+    why = first.why.replace(UNICODE.cut, mark)
+    return f"{_listed(names)} ({why})" if why else _listed(names)
+
+
+def _listed(names: "Sequence[str]") -> str:
+    if len(names) <= _MOST_NAMES:
+        return ", ".join(names)
+    shown = names[: _MOST_NAMES - 1]
+    return f"{', '.join(shown)} and {len(names) - len(shown)} more"

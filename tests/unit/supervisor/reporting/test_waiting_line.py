@@ -38,6 +38,19 @@ STEP = Waiting(waits=(DB, MIGRATE, WEB))
             UNICODE,
             "⠙ waiting 12 s: db (exec: exit 1) · web, api wait for db",
         ),
+        # So are those with the same reason.
+        (
+            Waiting(waits=tuple(Waited(f"s{n}", "exec: exit 1") for n in range(5))),
+            80,
+            UNICODE,
+            "⠙ waiting 12 s: s0, s1 and 3 more (exec: exit 1)",
+        ),
+        (
+            Waiting(waits=(WEB, Waited("a", needs=tuple("bcde")), DB)),
+            90,
+            UNICODE,
+            "⠙ waiting 12 s: db (exec: exit 1) · web waits for db · a waits for b, c and 2 more",
+        ),
         # The line of a step is cut, and comes before further items.
         (
             STEP,
