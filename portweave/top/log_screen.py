@@ -38,6 +38,7 @@ class LogScreen(Screen[None]):
             for row in LOG_KEYS
         ),
         INTERRUPT,
+        Binding("enter", "end_typing", show=False, priority=True),
     ]
 
     def __init__(self, title: str, source: LogSource, *, has_names: bool) -> None:
@@ -83,16 +84,14 @@ class LogScreen(Screen[None]):
         """Search while the user types."""
         self._find()
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Leave the line of the search; n and N go on."""
-        self._end_typing()
-
     def on_key_line_key_pressed(self, event: KeyLine.KeyPressed) -> None:
         """Do what the clicked key does."""
         self.run_worker(self.run_action(event.row.action))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Let the line of the search have all keys but Escape."""
+        if action == "end_typing":
+            return isinstance(self.focused, Input)
         own: set[str] = {row.action for row in LOG_KEYS} - {"back"}
         return not (isinstance(self.focused, Input) and action in own)
 
@@ -104,7 +103,7 @@ class LogScreen(Screen[None]):
         """End the search, or leave the log."""
         if self._search_line.display:
             self.query_one(Input).value = ""
-            self._end_typing()
+            self.action_end_typing()
         elif self._sought:
             self.query_one(Input).value = ""
         else:
@@ -155,7 +154,8 @@ class LogScreen(Screen[None]):
         self._matches = count if self._sought else None
         self._show_title()
 
-    def _end_typing(self) -> None:
+    def action_end_typing(self) -> None:
+        """Keep what was typed; n and N go on."""
         self._search_line.display = False
         self.query_one(KeyLine).display = True
         self.set_focus(self._log_view)

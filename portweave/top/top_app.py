@@ -58,6 +58,9 @@ class TopApp(App[int]):
         feed: Where the data comes from.
         commands: Runs commands.
         home: The user's home folder; empty for none.
+
+    Attributes:
+        fault: A fault of the program that has ended it.
     """
 
     ENABLE_COMMAND_PALETTE: ClassVar[bool] = False
@@ -70,6 +73,7 @@ class TopApp(App[int]):
         background: ansi_default;
     }
     TextLine { padding-right: 1; }
+    StackView { height: 1fr; }
     #preview { height: 1fr; max-height: 40%; }
     .prompt { height: 1; }
     .prompt Label { width: 1; text-style: bold; }
@@ -97,6 +101,7 @@ class TopApp(App[int]):
         # Textual chooses its filter for NO_COLOR by this, before it has the theme.
         super().__init__(ansi_color=True)
         self._feed, self._commands, self._home = feed, commands, home
+        self.fault: Exception | None = None
         self.register_theme(_THEME)
         self.theme = _THEME.name
 
@@ -110,6 +115,14 @@ class TopApp(App[int]):
     def get_default_screen(self) -> Screen[None]:
         """Return the list."""
         return ListScreen(self._feed, self._commands, home=self._home)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Leave, and let `run` raise it: Textual would print pages of it."""
+        if self.is_headless:
+            super()._handle_exception(error)
+            return
+        self.fault = self.fault or error
+        self.exit(1)
 
     def action_exit(self, status: int) -> None:
         """Leave."""
@@ -145,7 +158,8 @@ def run(environ: Mapping[str, str], *, has_colour: bool) -> int:
     try:
         app = TopApp(LiveFeed(environ, worktrees), commands, home=environ.get("HOME", ""))
         status = app.run()
-        # After a fault of the program, Textual has a status of its own.
+        if app.fault is not None:
+            raise app.fault
         return status if status is not None else app.return_code or 0
     finally:
         clear_at_end()

@@ -1,7 +1,4 @@
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from rich.cells import cell_len
 
 from portweave.top.log_buffer import LogBuffer, LogLine, matches_in, without_tabs
 
@@ -28,17 +25,6 @@ def test_long_lines_are_wrapped_and_empty_ones_have_a_row() -> None:
     assert rows(buffer) == ["abcdefghij", "", "日本語"]
     assert buffer.row(3) is None
     assert buffer.row(-1) is None
-
-
-@given(st.lists(st.text(max_size=12), max_size=20), st.integers(2, 9), st.integers(2, 9))
-def test_rows_hold_all_of_each_line(texts: list[str], width: int, later: int) -> None:
-    buffer = LogBuffer(100, width)
-    buffer.append(map(line, texts))
-    for new in (width, later):
-        buffer.resize(new)
-        assert "".join(rows(buffer)) == "".join(texts)
-        assert all(cell_len(row) <= new for row in rows(buffer))
-        assert buffer.end_row == len(rows(buffer))
 
 
 def test_dropped_lines_leave_the_numbers_of_others() -> None:
