@@ -59,23 +59,3 @@ export function day(ms) {
 export function plural(count, one, many = `${one}s`) {
   return `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 }
-
-// The tone of each state.
-const TONES = {
-  ready: "good",
-  completed: "done",
-  waiting: "busy",
-  starting: "busy",
-  stopping: "busy",
-  backoff: "warn",
-  unhealthy: "warn",
-  failed: "bad",
-  // It only follows from another one.
-  blocked: "held",
-  exited: "idle",
-  stopped: "idle",
-};
-
-export function toneOf(state) {
-  return TONES[state] || "idle";
-}

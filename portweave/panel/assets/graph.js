@@ -1,9 +1,8 @@
 // The graph of a stack: what waits for what, with live states.
 
 import { html } from "./vendor/htm-preact.js";
-import { toneOf } from "./format.js";
-import { isTrouble } from "./model.js";
 import { go, serviceAddress } from "./router.js";
+import { isTrouble, toneOf } from "./states.js";
 
 const WIDTH = 168;
 const HEIGHT = 46;

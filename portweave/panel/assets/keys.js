@@ -1,10 +1,11 @@
 // Keys, and the dialog that lists them.
 
 import { html, useLayoutEffect } from "./vendor/htm-preact.js";
-import { found, isUp, linksOf, rowsOf } from "./model.js";
+import { found, linksOf, rowsOf } from "./model.js";
 import { go, route, routed, serviceAddress, setQuery, stackAddress, worktreeOf } from "./router.js";
 import { knownOf, run } from "./service_actions.js";
 import { instanceOf } from "./format.js";
+import { isUp } from "./states.js";
 import { isOpen, state } from "./store.js";
 import { Dialog, closeMenus } from "./widgets.js";
 

@@ -1,12 +1,13 @@
 // The list of all projects, with its filters.
 
 import { html, useState } from "./vendor/htm-preact.js";
-import { plural, toneOf } from "./format.js";
+import { plural } from "./format.js";
 import { Icon } from "./icons.js";
 import { countAll, found, titleOf, troubleCount } from "./model.js";
 import { route, setQuery } from "./router.js";
 import { up } from "./service_actions.js";
 import { LazyCard } from "./stack_card.js";
+import { toneOf } from "./states.js";
 import { isOpen, setOpen, state, worktrees } from "./store.js";
 import { useTopic } from "./topics.js";
 import { Action, Confirm, Skeleton } from "./widgets.js";

@@ -1,22 +1,8 @@
 // What is shown of worktrees and services, decided without the page.
 
 import { instanceOf } from "./format.js";
+import { IDLE, STATES, TROUBLE, isRecent, isTrouble, isUp } from "./states.js";
 import { state } from "./store.js";
-
-// The worst first; what is blocked only follows from another one.
-const TROUBLE = ["failed", "unhealthy", "backoff", "blocked"];
-const UP = new Set(["ready", "unhealthy", "starting", "waiting", "backoff", "stopping"]);
-const IDLE = "not running";
-// The order of the filters.
-const STATES = [...TROUBLE, "starting", "waiting", "stopping", "ready", "completed", "exited", "stopped", IDLE];
-
-export function isTrouble(row) {
-  return TROUBLE.includes(row.state);
-}
-
-export function isUp(row) {
-  return UP.has(row.state);
-}
 
 export function titleOf(worktree) {
   return worktree.branch || worktree.namespace;
@@ -27,7 +13,8 @@ export function rowsOf(worktree) {
   const stack = state.stacks.get(worktree.id);
   if (!stack || !stack.isKnown) return idleRows(worktree);
   const bad = TROUBLE.flatMap((name) => stack.services.filter((row) => row.state === name));
-  return [...bad, ...stack.services.filter((row) => !isTrouble(row))];
+  const held = stack.services.filter((row) => !isTrouble(row) && isRecent(row));
+  return [...bad, ...held, ...stack.services.filter((row) => !isTrouble(row) && !isRecent(row))];
 }
 
 function idleRows(worktree) {
@@ -78,7 +65,7 @@ export function troubleCount() {
 function rank(worktree) {
   const stack = state.stacks.get(worktree.id);
   if (!stack) return 2;
-  return troubleOf(worktree) ? 0 : 1;
+  return troubleOf(worktree) || stack.services.some(isRecent) ? 0 : 1;
 }
 
 /** Projects with their worktrees and rows that fit a search and a filter, trouble first. */

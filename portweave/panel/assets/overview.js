@@ -3,12 +3,13 @@
 import { html, useEffect, useState } from "./vendor/htm-preact.js";
 import { copy } from "./actions.js";
 import { Chart } from "./chart.js";
-import { ago, clock, day, instanceOf, percent, plural, precise, size, toneOf } from "./format.js";
+import { ago, clock, day, instanceOf, percent, plural, precise, size } from "./format.js";
 import { Icon } from "./icons.js";
 import { useLoaded } from "./loaded.js";
 import { hostOf, linksOf } from "./model.js";
 import { serviceAddress } from "./router.js";
 import { knownOf } from "./service_actions.js";
+import { toneOf } from "./states.js";
 import { Changes } from "./why.js";
 import { Skeleton } from "./widgets.js";
 

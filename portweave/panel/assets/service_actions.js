@@ -6,8 +6,9 @@ import { send } from "./api.js";
 import { loadFacts } from "./facts.js";
 import { instanceOf, plural } from "./format.js";
 import { Icon } from "./icons.js";
-import { isUp, linksOf, titleOf } from "./model.js";
+import { linksOf, titleOf } from "./model.js";
 import { serviceAddress } from "./router.js";
+import { isUp } from "./states.js";
 import { loadWorktrees, state } from "./store.js";
 import { Action, Menu } from "./widgets.js";
 

@@ -1,15 +1,16 @@
 // The page of a service: overview, log, explanation, environment.
 
 import { html } from "./vendor/htm-preact.js";
-import { ago, instanceOf, toneOf } from "./format.js";
+import { ago, instanceOf } from "./format.js";
 import { Environment } from "./environment.js";
 import { Icon } from "./icons.js";
 import { Logs } from "./logs.js";
-import { hostOf, isTrouble, linksOf, rowsOf } from "./model.js";
+import { hostOf, linksOf, rowsOf } from "./model.js";
 import { Overview } from "./overview.js";
 import { route, serviceAddress } from "./router.js";
 import { ServiceButtons, keyOf, knownOf, up } from "./service_actions.js";
 import { Crumbs, Tabs } from "./stack_page.js";
+import { isTrouble, toneOf } from "./states.js";
 import { state } from "./store.js";
 import { useTopic } from "./topics.js";
 import { Action, StateWord } from "./widgets.js";

@@ -1,10 +1,11 @@
 // One instance of a service, as a row of its worktree's table.
 
 import { html } from "./vendor/htm-preact.js";
-import { instanceOf, percent, since, size, toneOf } from "./format.js";
-import { hostOf, isTrouble, isUp, linksOf } from "./model.js";
+import { instanceOf, percent, since, size } from "./format.js";
+import { hostOf, linksOf } from "./model.js";
 import { serviceAddress } from "./router.js";
 import { ServiceButtons, keyOf, knownOf } from "./service_actions.js";
+import { isTrouble, isUp, toneOf } from "./states.js";
 import { useTopic } from "./topics.js";
 import { Plot, StateWord } from "./widgets.js";
 

@@ -3,12 +3,13 @@
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./vendor/htm-preact.js";
 import { busy } from "./actions.js";
 import { facts, loadFacts } from "./facts.js";
-import { ago, instanceOf, size, toneOf } from "./format.js";
+import { ago, instanceOf, size } from "./format.js";
 import { Icon } from "./icons.js";
-import { countStates, isTrouble, rowsOf, titleOf } from "./model.js";
+import { countStates, rowsOf, titleOf } from "./model.js";
 import { stackAddress } from "./router.js";
 import { StackMenu, down, prune, up } from "./service_actions.js";
 import { ServiceRow } from "./service_row.js";
+import { isTrouble, toneOf } from "./states.js";
 import { isOpen, setOpen, state } from "./store.js";
 import { useTopic } from "./topics.js";
 import { Action, Confirm, Menu, Skeleton } from "./widgets.js";

@@ -2,6 +2,7 @@
 // expanded.
 
 import { read, send } from "./api.js";
+import { HELD_MS, isTrouble } from "./states.js";
 import { publish } from "./topics.js";
 
 // The plots in the list show this many; the page of a service keeps its own.
@@ -136,15 +137,29 @@ function statesOf(stack) {
 /** Keep a stack; return whether a state has changed, and not only the usage. */
 function merge(found) {
   const before = state.stacks.get(found.id);
-  const samples = new Map((before ? before.services : []).map((row) => [row.fullName, row.samples]));
+  const known = new Map((before ? before.services : []).map((row) => [row.fullName, row]));
   for (const row of found.services) {
-    const kept = samples.get(row.fullName) || [];
+    const old = known.get(row.fullName);
+    const kept = old?.samples || [];
+    row.badAt = isTrouble(row) ? Date.now() : old?.badAt;
+    if (old && isTrouble(old) && !isTrouble(row)) drawLater();
     const last = kept.length ? kept[kept.length - 1][0] : 0;
     const fresh = row.samples.filter((sample) => sample[0] > last);
     row.samples = fresh.length ? [...kept, ...fresh].slice(-MOST_SAMPLES) : kept;
   }
   state.stacks.set(found.id, found);
   return statesOf(before) !== statesOf(found);
+}
+
+let redrawTimer = 0;
+
+/** Draw the list again when no row keeps its place any more. */
+function drawLater() {
+  clearTimeout(redrawTimer);
+  redrawTimer = setTimeout(() => {
+    for (const id of state.stacks.keys()) publish(`stack ${id}`);
+    publish("states");
+  }, HELD_MS + 50);
 }
 
 let source = null;

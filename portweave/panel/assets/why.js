@@ -1,8 +1,9 @@
 // The explanation of a service's state.
 
 import { html, useState } from "./vendor/htm-preact.js";
-import { since, toneOf } from "./format.js";
+import { since } from "./format.js";
 import { useLoaded } from "./loaded.js";
+import { toneOf } from "./states.js";
 import { Skeleton } from "./widgets.js";
 
 export function Why({ worktree, service, state }) {

@@ -3,7 +3,7 @@
 import { html, useLayoutEffect, useRef, useState } from "./vendor/htm-preact.js";
 import { busy as pending, dismiss, toasts } from "./actions.js";
 import { Icon } from "./icons.js";
-import { toneOf } from "./format.js";
+import { toneOf } from "./states.js";
 import { useTopic } from "./topics.js";
 
 const WIDTH = 72;

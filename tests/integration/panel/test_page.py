@@ -480,6 +480,15 @@ def test_a_change_is_marked_for_a_second(panel: "StartPanel", pages: "Pages") ->
     })""")
     assert 500 < marked_ms < 3000
     assert not page.run("document.querySelectorAll('[data-service=web] .changed').length")
+    # A row that leaves its trouble does not move away below the pointer.
+    assert [name for name, *_ in rows_of(page)] == ["api", "web"]
+    page.run("""{
+        const [stack] = scene.stacks;
+        stack.services[1].state = "ready";
+        tell("/api/v1/stream", "stack", structuredClone(stack));
+    }""")
+    page.wait("document.querySelector('[data-service=api] .word').innerText === 'ready'")
+    assert [name for name, *_ in rows_of(page)] == ["api", "web"]
 
 
 def test_all_idle_stacks_of_a_project_are_started(panel: "StartPanel", pages: "Pages") -> None:
