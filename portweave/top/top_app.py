@@ -107,7 +107,9 @@ class TopApp(App[int]):
 
     def on_mount(self) -> None:
         """Draw all when the shell continues the program: Textual does not."""
-        self.app_resume_signal.subscribe(self, self._draw_all)
+        self.app_resume_signal.subscribe(  # pyright: ignore[reportUnknownMemberType]
+            self, self._draw_all
+        )
 
     def _draw_all(self, _: object) -> None:
         self.refresh(layout=True)

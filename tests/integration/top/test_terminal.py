@@ -132,7 +132,14 @@ def test_services_are_shown_and_controlled(
     eventually(lambda: "ended with 0" in top.screen())
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGTERM,
+        pytest.param(signal.SIGHUP, marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+    ],
+)
 def test_a_signal_leaves_a_terminal_that_can_be_used(
     cli: Cli, tmp_path: Path, number: signal.Signals
 ) -> None:
