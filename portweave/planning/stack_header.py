@@ -26,7 +26,7 @@ def header(
         columns: The width of the terminal. Ports are aligned where they fit.
         reused: Whether the worktree had its ports before.
     """
-    shown = [one for one in plan.instances if one.name in plan.wanted]
+    shown = [one for one in plan.instances if one.name in plan.wanted and not one.hook]
     names = short_names((one.name for one in plan.instances), mark=marks.cut)
     by_service = colours_of((one.service for one in plan.instances), colours)
     width = max((len(names[one.name]) for one in shown), default=0)

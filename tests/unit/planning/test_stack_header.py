@@ -2,6 +2,7 @@
 
 from portweave.encoding.marks import ASCII, UNICODE
 from portweave.encoding.text_style import Span, plain
+from portweave.encoding.value import replace
 from portweave.planning.stack_header import header
 from portweave.supervisor.services.plan import InstancePlan, StackPlan
 
@@ -42,6 +43,11 @@ def test_each_service_has_a_line_with_name_url_and_port() -> None:
         "  worker  -",
         "  bare    http://127.0.0.1:30004",
     ]
+
+
+def test_a_hook_is_no_service() -> None:
+    setup = replace(instance("setup", None, None, None), hook=True)
+    assert shown(plan(setup, DB))[1:] == ["  db  →  30002"]
 
 
 def test_without_names_there_are_ports_alone() -> None:
