@@ -88,6 +88,9 @@ if TYPE_CHECKING:
 
 # Work that only pays in the long run is done when most services have started.
 FINISH_PAUSE_S = 0.2
+# A restart without a wait needs it. It comes only after a second of being ready (`HEALTHY_S`), and
+# without probes a service is ready after a second. Before that, services need the processor.
+DIAGNOSIS_PAUSE_S = 2.0
 # Between two checks that record and socket are still there. Clients wait longer for a socket, and
 # each client that connects causes a check of the record.
 CHECK_PAUSE_S = 10.0
@@ -443,13 +446,16 @@ class Stack:
         ChildReaper(self.snapshots.own).install()
         await asyncio.sleep(FINISH_PAUSE_S)
         # In a thread, so that no start or restart waits for it.
-        await in_thread(_import_rest)
+        await in_thread(_import_commands)
         tasks.start(self._watch_worktree)
         gc.freeze()
         gc.enable()
         keep_freed_memory()
         if self._logs is not None:
             self._logs.remove_old()
+        await asyncio.sleep(DIAGNOSIS_PAUSE_S - FINISH_PAUSE_S)
+        await in_thread(_prepare_diagnosis)
+        gc.freeze()
 
     async def _answer(self, address: str, params: list[object], stream: "Stream") -> list[object]:
         """Carry out a request of a client, as `Commands.serve`."""
@@ -603,14 +609,19 @@ def _has_started(before: Fleet, after: Fleet) -> bool:
     return any(life.phase is Phase.STARTING for _, _, life in phase_changes(before, after))
 
 
-def _import_rest() -> None:
-    """Import what requests and ends of services need: it takes a while, and no start waits for it.
+def _import_commands() -> None:
+    """Import what requests of clients need.
 
-    Nothing is imported later, because portweave may be replaced on the disk while the stack runs.
+    Portweave may be replaced on the disk while the stack runs. So nothing waits for its first use.
     """
     from portweave.errors import control_errors, registry_errors, supervision_errors
     from portweave.supervisor.control import commands
-    from portweave.supervisor.services import end_cause
 
     del commands, control_errors, registry_errors, supervision_errors
+
+
+def _prepare_diagnosis() -> None:
+    """Import the readers of printed errors: dozens of patterns, which take a while to compile."""
+    from portweave.supervisor.services import end_cause
+
     end_cause.prepare()
