@@ -6,15 +6,12 @@ are a newline and a carriage return. Nothing is expanded. One rule is python-dot
 without quotes, `#` begins a comment only after a blank.
 """
 
-import re
-
 # White space in JavaScript, which differs from Python's.
 BLANKS = (
     "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000\ufeff"
 )
 _BLANK = f"[{BLANKS}]"
-# Compiled at its first use: most worktrees have no .env.
 _ASSIGNMENT = (
     rf"(?:export{_BLANK}+)?([A-Za-z0-9_.-]+)(?:{_BLANK}*=|:{_BLANK}+?)"
     rf"({_BLANK}*'(?:\\'|[^'])*'|{_BLANK}*\"(?:\\\"|[^\"])*\"|{_BLANK}*`(?:\\`|[^`])*`"
@@ -59,6 +56,9 @@ def parse(text: str) -> Variables:
     number, counted, position = 1, 0, 0
     if not text:
         return Variables(values, ())
+    # Imported here, with the pattern: most worktrees have no .env.
+    import re
+
     assignment = re.compile(_ASSIGNMENT)
     while position < len(text):
         end = text.find("\n", position)
