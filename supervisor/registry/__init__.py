@@ -1,1 +1,1 @@
-"""Records, locks and sockets of running stacks. Ports are `portweave.allocator`."""
+"""Records and locks of running stacks. Ports are `portweave.allocator`."""

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from portweave.supervisor.diagnosis import reasons
 from portweave.supervisor.diagnosis.reasons import (
     End,
     diagnose,
@@ -282,3 +283,12 @@ def test_the_cause_of_a_watcher_that_ends_names_its_input(command: str, text: st
 def test_a_cause_that_recurs_at_each_start_is_permanent(name: str, permanent: bool) -> None:
     status, lines, *_ = SEEN[name]
     assert diagnose(End(status, tuple(lines))).permanent is permanent
+
+
+def test_no_pattern_is_left_to_compile_when_a_service_ends() -> None:
+    reasons._compiled.cache_clear()
+    reasons.prepare()
+    compiled = reasons._compiled.cache_info().misses
+    for status, lines, *_ in SEEN.values():
+        diagnose(End(status, tuple(lines)))
+    assert reasons._compiled.cache_info().misses == compiled
