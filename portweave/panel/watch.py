@@ -1,4 +1,7 @@
-"""Follow all stacks for the pages that are open; without a page, ask no supervisor.
+"""Follow all stacks for the pages that are open, and for a while after the last one has closed.
+
+A hidden page closes its stream: what was measured meanwhile is there when the user comes back.
+Without a page for longer, no supervisor is asked.
 
 Each watcher holds at most one pending event of a kind for each stack, the newest. So a slow page or
 a busy stack needs no more memory.
@@ -23,7 +26,7 @@ from portweave.panel.supervisor_link import (
     ConnectionLostError,
     Link,
 )
-from portweave.panel.usage_samples import LISTED_SAMPLES, Meter
+from portweave.panel.usage_samples import LISTED_SAMPLES, WINDOW_S, Meter
 from portweave.supervisor.registry.stack_records import (
     PROTOCOL,
     StackRecord,
@@ -39,8 +42,8 @@ OPEN_S, CLOSED_S = 2.0, 10.0
 # Events within this time are sent together.
 _TOGETHER_S = 0.05
 _AGAIN_S = 3.0
-# A page that reloads is back within this time.
-_LINGER_S = 5.0
+# How long stacks are followed after the last page has closed.
+_LINGER_S = WINDOW_S
 _OF_EVENTS = ("state", "pid", "port", "restarts", "exitCode", "reason")
 
 

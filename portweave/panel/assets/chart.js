@@ -17,7 +17,7 @@ const GAP_S = 30;
  */
 export function Chart({ label, samples, column, least, format, starts, span }) {
   const [at, setAt] = useState(null);
-  if (samples.length < 2) return html`<p class="note chart-empty">No samples yet. They are taken while this page is open.</p>`;
+  if (samples.length < 2) return html`<p class="note chart-empty">No samples yet. They begin now.</p>`;
   const end = Math.max(Date.now() / 1000, samples[samples.length - 1][0]);
   const begin = end - span;
   const shown = samples.filter((sample) => sample[0] >= begin);
