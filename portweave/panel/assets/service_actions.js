@@ -37,8 +37,10 @@ export function runAll(worktree, action) {
   return act(worktree.id, doing, "/api/v1/service", body, done(`All of ${titleOf(worktree)}`));
 }
 
-export function up(worktree) {
-  return act(worktree.id, "Starting …", "/api/v1/stack", { worktree: worktree.id, action: "up" }, `${titleOf(worktree)} is ready`);
+export async function up(worktree) {
+  await act(worktree.id, "Starting …", "/api/v1/stack", { worktree: worktree.id, action: "up" }, `${titleOf(worktree)} is ready`);
+  // The list tells how a stack ended that did not become ready.
+  await loadWorktrees();
 }
 
 export function down(worktree) {

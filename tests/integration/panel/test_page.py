@@ -265,6 +265,7 @@ def test_a_stack_is_started_stopped_and_pruned(
     assert cli("run", "--", "true", cwd=project).returncode == 0
     page.press("Start", within="article")
     page.wait_for_text("up failed:", within=".toasts", timeout_s=60)
+    wait_for_state(page, "web", "failed")
     page.save_screenshot("panel-up-failed")
     # The browser reports each response with an error status.
     assert [problem.partition(" http")[0] for problem in page.problems] == [CONFLICT]
