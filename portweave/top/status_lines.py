@@ -16,7 +16,7 @@ from portweave.top.stack_rows import Service, Stack
 def heading_spans(columns: Sequence[Column], order: str) -> Spans:
     """Return the line of column titles; the column that the list is sorted by is marked."""
     cells = [
-        Span(aligned(f"{column.title}▾", column), "strong")
+        Span(aligned(f"{column.title[: column.width - 1]}▾", column), "strong")
         if column.order == order and column.order
         else Span(aligned(column.title, column), "dim")
         for column in columns
@@ -84,6 +84,11 @@ def title_spans(stacks: Sequence[Stack], order: str, sought: str, width: int) ->
     percent = sum(one.percent or 0.0 for one in services)
     right.append(f"cpu {percent_text(percent)}  mem {size_text(used_bytes)}")
     room = width - sum(cell_len(span.text) for span in left) - 2
+    if room < cell_len(right[0]):
+        # The name of the program says less than the order.
+        room += cell_len(left.pop(0).text) + cell_len(left[0].text)
+        left[0] = Span(left[0].text.lstrip(), left[0].role)
+        room -= cell_len(left[0].text)
     # The filter stays longest.
     while right and cell_len(text := "  ".join(right)) > room:
         right.pop()

@@ -31,13 +31,22 @@ def text(spans: Spans) -> str:
         (100, "", "by cpu  cpu 12.3%  mem 1.5 GB"),
         (100, "web", "/web  by cpu  cpu 12.3%  mem 1.5 GB"),
         (60, "web", "/web  by cpu"),
-        (40, "", "in trouble"),
     ],
 )
 def test_the_title_counts_what_runs(width: int, sought: str, end: str) -> None:
     found = text(title_spans([SHOP, IDLE], "cpu", sought, width))
     assert found.startswith("portweave  1 stack, 2 services, 1 in trouble")
     assert found.rstrip().endswith(end)
+
+
+def test_a_narrow_title_leaves_out_the_program() -> None:
+    found = text(title_spans([SHOP], "restarts", "", 50))
+    assert found == "1 stack, 2 services, 1 in trouble      by restarts"
+    assert text(title_spans([SHOP], "restarts", "", 36)).rstrip().endswith("in trouble")
+
+
+def test_a_marked_title_fits_its_column() -> None:
+    assert "RS▾" in text(heading_spans(columns_for(80), "restarts"))
 
 
 def test_the_title_of_a_quiet_machine_names_no_trouble() -> None:
