@@ -16,12 +16,15 @@ from portweave.encoding.value import value
 from portweave.errors import CommandFailedError, PortweaveError
 from portweave.panel.actions import Actions
 from portweave.panel.worktrees import Worktrees
+from portweave.supervisor.logs.line_splitter import plain_text
 from portweave.system.clean_environment import inherited_environment
 from portweave.top.command_answer import Failure, failure_of
 from portweave.top.stack_rows import Stack
 
 # Verbs that read the definition files need the folder and file of the last start.
 _PLANNING = frozenset({"open"})
+# What these print is shown as it is.
+_SHOWN = frozenset({"why"})
 
 # The exit status of a command that Ctrl-C has ended, as shells give it.
 _INTERRUPTED = 130
@@ -95,7 +98,7 @@ class VerbCommands:
             done = await anyio.run_process(
                 argv,
                 cwd=folder,
-                env=self._variables(stack, width),
+                env=self._variables(stack, words[0], width),
                 stdin=subprocess.DEVNULL,
                 check=False,
                 start_new_session=True,
@@ -107,7 +110,7 @@ class VerbCommands:
         printed = done.stdout.decode("utf-8", "replace")
         if done.returncode == 0:
             return Answer(printed)
-        said = done.stderr.decode("utf-8", "replace").splitlines()
+        said = [plain_text(line) for line in done.stderr.splitlines()]
         return Answer(printed, failure_of(said, done.returncode))
 
     async def attach(self, stack: Stack, instance: str) -> None:
@@ -122,7 +125,12 @@ class VerbCommands:
         before = signal.signal(signal.SIGINT, _do_nothing)
         try:
             self._attached = await anyio.open_process(
-                argv, cwd=folder, env=self._variables(stack), stdin=None, stdout=None, stderr=None
+                argv,
+                cwd=folder,
+                env=self._variables(stack, "attach"),
+                stdin=None,
+                stdout=None,
+                stderr=None,
             )
             if await self._attached.wait() not in (0, _INTERRUPTED):
                 # The message of the command would be gone at once.
@@ -162,14 +170,16 @@ class VerbCommands:
             argv += [] if config is None else ["--config", config]
         return [*argv, *words], folder
 
-    def _variables(self, stack: Stack, width: int = 80) -> dict[str, str]:
+    def _variables(self, stack: Stack, verb: str, width: int = 80) -> dict[str, str]:
         environ = inherited_environment(self._environ)
         environ["PORTWEAVE_NAMESPACE"] = stack.namespace
+        if verb == "attach":
+            return environ
         environ["COLUMNS"] = str(width)
-        if self._has_colour:
+        # The output of most verbs is read, not shown.
+        environ.pop("FORCE_COLOR", None)
+        if verb in _SHOWN and self._has_colour:
             environ["FORCE_COLOR"] = "1"
-        else:
-            environ["NO_COLOR"] = "1"
         return environ
 
 
@@ -180,4 +190,4 @@ def _await_enter() -> None:
 
 
 def _do_nothing(number: int, frame: FrameType | None) -> None:
-    """Handle a signal."""
+    """Leave the signal to the command that has the terminal."""
