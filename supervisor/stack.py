@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from portweave import errors
 from portweave.encoding.value import replace
 from portweave.supervisor.control.call_gateway import CallGateway
+from portweave.supervisor.lifetime_watch import LifetimeWatch
 from portweave.supervisor.logs.index import (
     ERR,
     OUT,
@@ -71,7 +72,7 @@ from portweave.supervisor.shutdown.reap_stack import (
     end_processes,
     find_in_children,
 )
-from portweave.supervisor.stack_outcome import exit_status, is_to_stop
+from portweave.supervisor.stack_outcome import ended_because, exit_status, is_to_stop
 from portweave.supervisor.stack_signals import ChildReaper, StackSignals
 from portweave.system.faults import user_error
 from portweave.system.processes import in_foreground
@@ -209,6 +210,14 @@ class Stack:
             self.engine, self.view, self.reporter.print_states, self.close, self.kill, guardian
         )
         self.anchor = FolderAnchor(plan.root)
+        self.lifetime = LifetimeWatch(
+            options.terms,
+            self._stop_as_asked,
+            self.reporter.warn_of_end,
+            last_call=lambda: self._calls.last_call,
+            watch_use=self._watch_use,
+        )
+        self._ended_because = ""
         self._commands: Commands | None = None
         self._calls = CallGateway(self.engine, plan.calls, self._answer)
         self._all_ended = asyncio.Event()
@@ -287,8 +296,15 @@ class Stack:
         # The first services do not need these to start, so they come after them.
         tasks.start(self._finish_start, tasks)
         tasks.start(
-            Watcher(self.engine, self.plan.root, self.view.say, self.reporter.warn_of_watch).run
+            Watcher(
+                self.engine,
+                self.plan.root,
+                self.view.say,
+                self.reporter.warn_of_watch,
+                self.lifetime.note_use,
+            ).run
         )
+        self.lifetime.serve()
         tasks.start(self.reporter.open_events)
         tasks.start(self._check_regularly)
         if self.announcer is not None:
@@ -299,6 +315,7 @@ class Stack:
         if self._options.guardian is not None:
             tasks.start(self._watch_guardian, self._options.guardian)
         await self._all_ended.wait()
+        self.lifetime.close()
         async with Group() as ends:
             ends.start(self._end_orphans)
             if self.announcer is not None:
@@ -308,12 +325,36 @@ class Stack:
         if self._is_removed and not self.left:
             await self._release_worktree()
         self._sum_up()
+        self._note_stack_end()
         self.finished.set()
         await self._files.close()
         await self._calls.close()
         if self._options.guardian == os.getppid():
             # A guardian that Ctrl-Z has stopped must continue, so that it can end.
             os.kill(os.getppid(), signal.SIGCONT)
+
+    def _watch_use(self) -> None:
+        # Imported here: few stacks end without use.
+        from portweave.supervisor.use_watch import UseWatch
+
+        assert self._tasks is not None
+        lifetime = self.lifetime
+        watch = UseWatch(
+            self.engine, self.snapshots, lifetime.note_use, lambda: lifetime.last_used_s
+        )
+        self._tasks.start(watch.run)
+
+    def _note_stack_end(self) -> None:
+        """Write how the stack has ended, for `ls --all`."""
+        journal, plan = self._options.journal, self.plan
+        if journal is None or all(one.hook for one in plan.instances if one.name in plan.wanted):
+            # Only a hook has run, as for `portweave setup`.
+            return
+        # Imported here, so that no start waits for it.
+        from portweave.supervisor.registry.ended_stacks import note_end
+
+        because = self._ended_because or ended_because(self._signals.ended_by)
+        note_end(os.path.dirname(journal), plan, because, self.lifetime.as_json())
 
     async def _release_worktree(self) -> None:
         """Release what the removed worktree had on this machine, beside names and sockets."""
@@ -347,6 +388,7 @@ class Stack:
     async def _watch_guardian(self, pid: int) -> None:
         """Stop the stack if its guardian ends: nothing else would clean up after the supervisor."""
         await wait_for_end_of(pid)
+        self._ended_because = "its guardian was killed"
         self.view.say("the guardian of this stack was killed; the stack stops")
         self._signals.end_by(signal.SIGTERM)
 
@@ -384,7 +426,7 @@ class Stack:
             case Place.REMOVED:
                 self._is_removed = True
                 self._end_with_teardown()
-                self._stop_as_asked(f"the folder {root} was removed; the stack stops")
+                self._stop_as_asked(f"the folder {root} was removed")
             case Place.UNREACHABLE:
                 self.reporter.warn_of_folder(
                     f"the folder {root} cannot be reached ({state.trouble}); the services go on"
@@ -501,12 +543,14 @@ class Stack:
         if grace_s is not None:
             self.engine.limit_grace(grace_s)
             self._files.write_stop_rules(self.engine.fleet.plans.values(), grace_s)
-        self._stop_as_asked("portweave down was called; the stack stops")
+        self._stop_as_asked("portweave down was called")
 
-    def _stop_as_asked(self, why: str) -> None:
+    def _stop_as_asked(self, because: str) -> None:
         """Stop all services in order, as a success of the command that has started them."""
         if not self.engine.fleet.closing:
+            self._ended_because = because
             self._ended_by_client = self._signals.ended_by is None
+            why = f"{because}; the stack stops"
             if not self._options.detached:
                 self.view.say(why)
             self.reporter.log_event("stack stopping", reason=why)

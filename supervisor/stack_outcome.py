@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from portweave import errors
 from portweave.errors import PortweaveError
 from portweave.supervisor.diagnosis.cause import Cause
+from portweave.supervisor.processes.exit_status import SIGNAL_NAMES
 from portweave.supervisor.reporting.redact import hide
 from portweave.supervisor.services.fleet import (
     Fleet,
@@ -37,6 +38,17 @@ def is_to_stop(
         for name in wanted
         if name in lives
     )
+
+
+def ended_because(signal: int | None) -> str:
+    """Why a stack has ended that no command and none of its terms has stopped.
+
+    Args:
+        signal: The signal that ended it; None where none did.
+    """
+    if signal is None:
+        return "its services have ended"
+    return f"{SIGNAL_NAMES.get(signal, f'signal {signal}')} stopped it"
 
 
 def exit_status(

@@ -9,6 +9,7 @@ from portweave.arguments.args import Option
 VERBS = {
     "up": "start the stack and show its logs; Ctrl-C stops it",
     "down": "stop the stack, and clean up after it",
+    "keep": "say what ends the running stack: an owner, a time, or nothing",
     "ps": "show the services of the stack and their state",
     "start": "start services of the running stack",
     "stop": "stop services; the stack goes on",
@@ -57,6 +58,7 @@ GROUPS = {
     "The stack": (
         "up",
         "down",
+        "keep",
         "ps",
         "logs",
         "why",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from portweave.arguments.args import Args
     from portweave.client.stack_start import RunOptions
     from portweave.planning.stack_request import StackRequest
+    from portweave.supervisor.services.lifetime import Terms
 
 _TIMEOUT_S = 60.0
 
@@ -129,13 +130,18 @@ def request_of(args: "Args", environ: "Mapping[str, str]") -> "StackRequest":
     )
 
 
-def run_options_of(args: "Args") -> "RunOptions":
+def run_options_of(args: "Args", terms: "Terms | None" = None) -> "RunOptions":
     """Read how an `up` command runs or follows its stack.
+
+    Args:
+        args: The command line.
+        terms: What ends the stack without a command; None for nothing.
 
     Raises:
         UsageError: A value is not what its option takes.
     """
     from portweave.client.stack_start import RunOptions
+    from portweave.supervisor.services.lifetime import FOREVER
 
     timeout = args.text("timeout")
     return RunOptions(
@@ -148,6 +154,7 @@ def run_options_of(args: "Args") -> "RunOptions":
         plain=args.flag("no_color"),
         quiet=args.flag("quiet"),
         as_json=args.flag("json"),
+        terms=terms or FOREVER,
     )
 
 

@@ -48,6 +48,7 @@ from portweave.supervisor.registry.stack_records import (
     read_record,
     stacks_dir,
 )
+from portweave.supervisor.services.lifetime import FOREVER, Terms
 from portweave.system import still_waiting
 from portweave.system.still_waiting import still
 
@@ -156,6 +157,7 @@ def join(
     follows: bool,
     fail_fast: bool = False,
     plain: bool = False,
+    terms: Terms = FOREVER,
 ) -> "list[dict[str, object]]":
     """Start the missing instances of a running stack; then wait for them, or follow the stack.
 
@@ -169,6 +171,7 @@ def join(
         follows: Whether to show output until the stack ends, in place of waiting.
         fail_fast: Whether to return as soon as one instance cannot become ready.
         plain: Whether the command line refuses colours.
+        terms: What shall end the stack without a command.
 
     Returns:
         The instances, as rows of `ps`; none after following.
@@ -219,6 +222,8 @@ def join(
             say(f"{where}; started: {', '.join(map(str, started))}")
         else:
             say(f"{where}, with all that was asked for")
+        if told := _join_lifetime(client, terms):
+            say(told)
         if _differs(change):
             report_changes(client)
         if follows:
@@ -227,6 +232,15 @@ def join(
         return _await(client, names, timeout_s, progress, fail_fast=fail_fast)
     finally:
         client.close()
+
+
+def _join_lifetime(client: Client, terms: Terms) -> str:
+    """Tell the stack what shall end it; return what the user is told about that."""
+    try:
+        return str(client.call("/supervisor/join", terms.as_json()) or "")
+    except errors.SupervisorError:
+        # An older portweave runs the stack: nothing ends it.
+        return ""
 
 
 def _reached(folder: str, key: str, timeout_s: float) -> Client:

@@ -29,6 +29,7 @@ from portweave.supervisor.registry.stack_records import (
     stack_key,
     stacks_dir,
 )
+from portweave.supervisor.services.lifetime import FOREVER, Terms
 from portweave.supervisor.services.plan import time_to_ready_s
 from portweave.supervisor.services.terminal_policy import TerminalPolicy
 from portweave.supervisor.services.work_order import Options, RouteSettings, WorkOrder
@@ -59,6 +60,7 @@ class RunOptions:
         plain: Whether the command line refuses colours.
         quiet: Whether to report errors alone.
         as_json: Whether the command prints data for programs.
+        terms: What ends a detached stack without a command.
     """
 
     detached: bool = False
@@ -70,6 +72,7 @@ class RunOptions:
     plain: bool = False
     quiet: bool = False
     as_json: bool = False
+    terms: Terms = FOREVER
 
 
 class StackStart:
@@ -213,6 +216,7 @@ class StackStart:
                 quiet=self._options.quiet or detached,
             ),
             naming=self._route_settings(guardian),
+            terms=self._options.terms,
         )
         return pickle.dumps(WorkOrder(plan, options, began_s, self._planned.request.as_json()))
 
@@ -322,6 +326,7 @@ class StackStart:
                 follows=not self._options.detached,
                 fail_fast=self._options.fail_fast,
                 plain=self._options.plain,
+                terms=self._options.terms,
             )
 
     def await_ready(self) -> "list[dict[str, object]]":

@@ -36,3 +36,15 @@ def parse(text: str) -> float | None:
         units = units[units.index(unit) + 1 :]
         total_s += float(number) * _UNITS_S[unit]
     return total_s if total_s <= LONGEST_S else None
+
+
+def duration_text(seconds: float) -> str:
+    """A duration as `parse` reads it, such as `1m30s`; with milliseconds below a second."""
+    milliseconds = round(seconds * 1000)
+    if milliseconds < 1000:
+        return f"{milliseconds}ms"
+    whole, rest_ms = divmod(milliseconds, 1000)
+    hours, rest_s = divmod(whole, 3600)
+    minutes, seconds = divmod(rest_s, 60)
+    parts = ((hours, "h"), (minutes, "m"), (seconds, "s"), (rest_ms if whole < 60 else 0, "ms"))
+    return "".join(f"{number}{unit}" for number, unit in parts if number)

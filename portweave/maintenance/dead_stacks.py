@@ -49,6 +49,7 @@ def _finish(folder: str, key: str) -> str:
         append_processes,
         read_journal,
     )
+    from portweave.supervisor.registry.ended_stacks import KILLED, note_end
     from portweave.supervisor.registry.stack_lock import StackLock
     from portweave.supervisor.shutdown.reap_stack import (
         StopProgress,
@@ -86,6 +87,8 @@ def _finish(folder: str, key: str) -> str:
             # Each cluster has a new name, so this lock would never be used again.
             lock.remove()
         else:
+            if record is not None:
+                note_end(folder, record, KILLED)
             lock.remove_record()
     if not found:
         return ""

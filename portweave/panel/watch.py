@@ -97,6 +97,7 @@ class _LiveStack:
         self.meters = meters
         self.errors: dict[str, tuple[float, str | None]] = {}
         self.supervisor: object = None
+        self.lifetime: object = None
         self.problem: str | None = None
         self.is_known = False
         self.scope = anyio.CancelScope()
@@ -110,6 +111,7 @@ class _LiveStack:
             "namespace": self.record.namespace,
             "worktreeRoot": self.record.root,
             "supervisor": self.supervisor,
+            "lifetime": self.lifetime,
             "problem": self.problem,
             "isKnown": self.is_known,
             "services": [
@@ -312,6 +314,7 @@ class Watch:
             percent = live.meters.setdefault(name, Meter()).add(row, now_s)
             found[name] = {**row, "cpuPercent": percent}
         live.rows, live.supervisor = found, answer.get("supervisor")
+        live.lifetime = answer.get("lifetime")
         live.problem, live.is_known = None, True
         for gone in live.meters.keys() - found.keys():
             del live.meters[gone]

@@ -40,6 +40,7 @@ from portweave.supervisor.calls.state import (
     Action,
     CallSupervisor,
     Close,
+    Group,
     Limits,
     Peer,
     PendingRequest,
@@ -56,6 +57,10 @@ class CallRouter:
         limits: The hub's limits.
         options: Sent to each peer that says hello.
         traced: Whether to report the end of each request.
+
+    Attributes:
+        called: What the last call was for; None before the first.
+        called_s: When the last call came.
     """
 
     def __init__(
@@ -79,6 +84,8 @@ class CallRouter:
             self.limits, options or {}, self._names, self._requests, self._outbox
         )
         self._now_s = 0.0
+        self.called: Group | None = None
+        self.called_s = 0.0
 
     # Names.
 
@@ -222,7 +229,8 @@ class CallRouter:
         if number in requests or len(requests) >= limits.requests:
             return False
         group.turn += 1
-        now_s = self._now_s
+        self.called_s = now_s = self._now_s
+        self.called = group
         due_s = now_s + timeout_ms / 1000
         if due_s < peer.next_due_s:
             self._watch(peer, due_s)
@@ -394,6 +402,7 @@ class CallRouter:
                 return
             route = self._names.route(address, to)
         request.group, request.member, request.method = route
+        self.called, self.called_s = request.group, self._now_s
         self._requests.dispatch(request, self._now_s)
 
     def _take_answer(self, peer: Peer, message: jsonrpc.Message) -> None:

@@ -155,6 +155,7 @@ class ActCommands:
         origin, changes = options.get("origin"), self._host.origin.get("changes", 0)
         if is_object(origin) and origin.get("changes", changes) != changes:
             return [{"stale": True}]
+        self._host.lifetime.note_use("reload")
         change = self._engine.apply_plans(plans)
         self._host.update_ports()
         if is_object(origin):

@@ -91,6 +91,14 @@ class CallGateway:
         """Whether the program of an instance is connected to the hub."""
         return self._hub is not None and self._hub.calls.has_joined(name)
 
+    @property
+    def last_call(self) -> tuple[str, float] | None:
+        """The service that was called last, and when, on the monotonic clock; None before."""
+        calls = None if self._hub is None else self._hub.calls
+        return (
+            None if calls is None or calls.called is None else (calls.called.name, calls.called_s)
+        )
+
     async def close(self) -> None:
         """Close all connections."""
         if self._hub is not None:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from portweave.supervisor.control.act_commands import ActCommands
 from portweave.supervisor.control.attach import AttachCommands
 from portweave.supervisor.control.instance_rows import InstanceRows
+from portweave.supervisor.control.lifetime_commands import LifetimeCommands
 from portweave.supervisor.control.name_queries import NameQueries
 from portweave.supervisor.control.read_commands import ReadCommands
 from portweave.supervisor.control.server import (
@@ -18,6 +19,9 @@ from portweave.supervisor.control.server import (
 )
 from portweave.supervisor.control.stack_host import Host
 from portweave.supervisor.registry.stack_records import PROTOCOL
+
+# Those of them that are a use of the stack. `apply` may be a dry run; `up` and `reload` tell more.
+_USES = frozenset({"start", "stop", "restart", "kill", "attach", "type"})
 
 Method = Callable[[list[object], Stream], Awaitable[list[object]]]
 
@@ -34,6 +38,8 @@ class Commands:
         rows = InstanceRows(host)
         read, act = ReadCommands(host, rows), ActCommands(host, rows)
         terminals, names = AttachCommands(host.engine), NameQueries(host)
+        lifetimes = LifetimeCommands(host)
+        self._lifetime = host.lifetime
         self._methods: dict[str, Method] = {
             "ps": read.ps,
             "start": act.start,
@@ -57,6 +63,10 @@ class Commands:
             "attach": terminals.attach,
             "type": terminals.type,
             "resize": terminals.resize,
+            "lifetime": lifetimes.lifetime,
+            "join": lifetimes.join,
+            "keep": lifetimes.keep,
+            "used": lifetimes.used,
         }
 
     async def serve(self, address: str, params: list[object], stream: Stream) -> list[object]:
@@ -79,4 +89,6 @@ class Commands:
         service, _, name = address.removeprefix("/").partition("/")
         if service != "supervisor" or name not in self._methods:
             raise RefusedError(NO_METHOD, f"nothing answers {address}")
+        if name in _USES:
+            self._lifetime.note_use(name)
         return await self._methods[name](params, stream)

@@ -5,6 +5,7 @@ import time
 
 from portweave.encoding.json_text import is_object
 from portweave.supervisor.control.instance_rows import InstanceRows, now
+from portweave.supervisor.control.lifetime_commands import LONGEST_USE
 from portweave.supervisor.control.parameters import (
     event_count,
     instance_name,
@@ -99,6 +100,7 @@ class ReadCommands:
                     "startedAt": clock.stamp(self._host.began_s),
                     "version": self._host.version,
                 },
+                "lifetime": self._host.lifetime.as_json(),
                 "services": [
                     self._rows.row(name, clock, usage.get(name))
                     for name, plan in self._engine.fleet.plans.items()
@@ -285,8 +287,13 @@ class ReadCommands:
         ]
 
     async def environment(self, params: list[object], _stream: Stream) -> list[object]:
-        """The environment and the working directory of an instance."""
+        """The environment and the working directory of an instance.
+
+        The second parameter, if there is one, tells what for, as a use of the stack.
+        """
         name = instance_name(self._engine.fleet.plans, params)
+        if len(params) > 1:
+            self._host.lifetime.note_use(str(params[1])[:LONGEST_USE])
         plan = self._engine.services[name].plan
         return [
             {

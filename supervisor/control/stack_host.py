@@ -9,10 +9,30 @@ from portweave.supervisor.proxy.announce.announcer import Announcer
 from portweave.supervisor.registry.moved_folder import FolderAnchor
 from portweave.supervisor.reporting.reporter import Reporter
 from portweave.supervisor.services.engine import Engine
+from portweave.supervisor.services.lifetime import Terms
 from portweave.supervisor.services.plan import (
     InstancePlan,
     StackPlan,
 )
+
+
+class StackLifetime(Protocol):
+    """What ends a stack without a command, and when it was last used."""
+
+    def note_use(self, use: str) -> None:
+        """Note that the stack was used, and what for, in words."""
+
+    def join(self, terms: Terms) -> str:
+        """Take a further `up` into account; return what its user is told, or nothing."""
+        ...
+
+    def keep(self, terms: Terms, *, forever: bool) -> str:
+        """Change the terms; return what ends the stack now, as a predicate."""
+        ...
+
+    def as_json(self) -> dict[str, object]:
+        """Return owner, end and last use as an object."""
+        ...
 
 
 class Host(Protocol):
@@ -45,6 +65,11 @@ class Host(Protocol):
     reporter: Reporter
     announcer: Announcer | None
     anchor: FolderAnchor
+
+    @property
+    def lifetime(self) -> "StackLifetime":
+        """What ends the stack without a command."""
+        ...
 
     def follow_folder(self) -> None:
         """Take a new path of the stack's folder, if it was moved."""

@@ -48,15 +48,22 @@ class Watcher:
         root: The worktree's root. Messages name paths relative to it.
         say: Prints what happens.
         warn: Reports what is wrong with the watch.
+        note_use: Notes a restart as a use of the stack.
     """
 
     def __init__(
-        self, engine: Engine, root: str, say: Callable[[str], None], warn: Callable[[str], None]
+        self,
+        engine: Engine,
+        root: str,
+        say: Callable[[str], None],
+        warn: Callable[[str], None],
+        note_use: Callable[[str], None],
     ) -> None:
         self._engine = engine
         self._root = root
         self._say = say
         self._warn = warn
+        self._note_use = note_use
         self._guards: dict[str, LoopGuard] = {}
         # Folders with a `.git` of their own, even if they were removed since.
         self._repositories: set[str] = set()
@@ -166,6 +173,7 @@ class Watcher:
     def _restart(self, names: list[str], found: dict[str, list[str]]) -> None:
         """Restart instances, and warn about those that cause their own restarts."""
         lives = self._engine.fleet.lives
+        self._note_use(f"{self._relative(found[names[0]][0])} changed")
         for name in names:
             guard = self._guards.setdefault(name, LoopGuard())
             was_loop = bool(guard.path)

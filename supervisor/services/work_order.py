@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from portweave.encoding.colours import PLAIN, Style
 from portweave.encoding.value import field, value
+from portweave.supervisor.services.lifetime import FOREVER, Terms
 from portweave.supervisor.services.plan import StackPlan
 from portweave.supervisor.services.terminal_policy import TerminalPolicy
 from portweave.system.live_line import OFF
@@ -50,6 +51,7 @@ class Options:
         quiet: Whether portweave reports errors alone.
         waiting: How the view shows what is waited for (`LIVE`, `PLAIN` or `OFF` of `live_line`).
         naming: How its names are registered; None for no names.
+        terms: What ends the stack without a command.
     """
 
     abort_on_exit: bool = False
@@ -69,6 +71,7 @@ class Options:
     quiet: bool = False
     waiting: str = OFF
     naming: RouteSettings | None = None
+    terms: Terms = FOREVER
 
 
 @value

@@ -159,6 +159,8 @@ class SupervisorProcess:
         if progress.left:
             _say(f"could not be ended: {', '.join(f'pid {seen.pid}' for seen in progress.left)}")
             return 1
+        if status < 0:
+            _note_killed(lock)
         lock.remove_record()
         if status < 0:
             count = len(progress.met)
@@ -171,6 +173,15 @@ class SupervisorProcess:
         self._socket.close()
         _signal(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
+
+
+def _note_killed(lock: "StackLock") -> None:
+    """Write for `ls --all` that the supervisor was killed."""
+    from portweave.supervisor.registry.ended_stacks import KILLED, note_end
+
+    record = lock.read()
+    if record is not None:
+        note_end(os.path.dirname(lock.journal), record, KILLED)
 
 
 def _children() -> list[int]:

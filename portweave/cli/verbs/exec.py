@@ -29,7 +29,8 @@ def run(args: Args) -> int:
         raise UsageError(
             "exec takes one service and a command", hint="portweave exec api -- COMMAND"
         )
-    answer = ask(args, os.environ, "/supervisor/environment", args.operands)
+    name = args.operands[0]
+    answer = ask(args, os.environ, "/supervisor/environment", [name], f"exec {name}")
     found = answer if is_object(answer) else {}
     variables, folder = found.get("environment"), str(found.get("workingDir", "."))
     env = {k: str(v) for k, v in variables.items()} if is_object(variables) else {}

@@ -11,6 +11,7 @@ from portweave.arguments.args import (
     Operands,
     Option,
 )
+from portweave.cli.lifetime_options import lifetime_options, terms_of
 from portweave.cli.option_values import request_of, run_options_of
 from portweave.client.stack_ended import StackEndedError
 from portweave.client.waiting import QUIET, waiting
@@ -20,6 +21,7 @@ from portweave.system.interrupts import at_end, clear_at_end
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from portweave.client.stack_start import StackStart
+    from portweave.supervisor.services.lifetime import Terms
     from portweave.supervisor.start import DetachedGuardian
 
 _SERVICES = "Which services start"
@@ -69,6 +71,7 @@ OPTIONS = (
         about="exit as this service does, when one ends",
         group=_END,
     ),
+    *lifetime_options(_END),
     Option(
         "--fail-fast",
         about="with -d: return as soon as a service cannot become ready",
@@ -89,8 +92,13 @@ continue to start. --timeout limits the whole wait. After it, the exit status is
 the services that are not ready; they continue to start, and portweave wait waits for them. Without
 --timeout, services may take as long as their definitions allow, one after the other.
 
+With -d, --owner PID ends the stack 30 s after that process. --owner auto means the program that
+runs portweave, such as a coding agent. --ttl ends the stack after a time, and --idle when it was
+not used for a time. portweave keep changes them. Without them it goes on until portweave down.
+
 If the stack runs already, up starts missing services and follows the stack. Ctrl-C then only ends
-the following.
+the following. The stack gets the owner of this up besides its own. An up without an owner takes it
+over from its owners.
 
 Each service finds its port in PORT, the ports of the others in their variables, and its URL in
 PORTWEAVE_URL: http://NAME.PROJECT.localhost:1355, in a linked worktree
@@ -133,6 +141,12 @@ def run(args: Args) -> int:
             "--fail-fast needs --detach",
             hint="--abort-on-exit stops a stack in the foreground when one service ends",
         )
+    for option in ("owner", "ttl", "idle"):
+        if args.flag(option) and not args.flag("detach"):
+            raise errors.UsageError(
+                f"--{option} needs --detach: a stack in the foreground ends with its command",
+                hint="portweave up -d starts one that goes on",
+            )
     start = _run_detached if args.flag("detach") else _run_attached
     while True:
         try:
@@ -173,7 +187,8 @@ def _start_detached(
 ) -> "list[dict[str, object]]":
     """Have a guardian run the stack, or dismiss it; return rows when the services are ready."""
     try:
-        stack = _stack_of(args)
+        terms = terms_of(args)
+        stack = _stack_of(args, terms)
         lock = stack.lock()
         if lock is not None:
             with lock:
@@ -191,11 +206,17 @@ def _start_detached(
     if lock is None:
         guardian.dismiss()
         return stack.join()
-    return stack.await_ready()
+    rows = stack.await_ready()
+    if not terms.is_forever:
+        from portweave.client.verb_queries import say
+        from portweave.supervisor.services.lifetime import begin, told_end
+
+        say(f"the stack {told_end(begin(terms, 0.0), 0.0)}")
+    return rows
 
 
-def _stack_of(args: Args) -> "StackStart":
+def _stack_of(args: Args, terms: "Terms | None" = None) -> "StackStart":
     # Imported here, after the fork: it takes as long as the plan.
     from portweave.client.stack_start import StackStart
 
-    return StackStart(request_of(args, os.environ), run_options_of(args))
+    return StackStart(request_of(args, os.environ), run_options_of(args, terms))

@@ -16,6 +16,7 @@ from portweave.supervisor.proxy.http.pool import Pool
 from portweave.supervisor.proxy.http.upstream_status import (
     SILENT,
     UNKNOWN,
+    USES_TOLD_S,
     StackStatus,
     Target,
     UpstreamStatus,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from portweave.supervisor.proxy.tls.contexts import Identities
 
 SWEEP_S = 1.0
+LONGEST_USE = 80
 DRAIN_S = 5.0
 TLD = "localhost"
 
@@ -96,6 +98,7 @@ class ProxyServer:
         self._tld = tld
         self._wildcard = wildcard
         self._stack_status = advice or StackStatus()
+        self._tells_use = advice is not None
         self._on_error = on_error
         self._identities = identities
         self._tls_listener: ProxyListener | None = None
@@ -109,6 +112,8 @@ class ProxyServer:
         self._clients: set[ClientConnection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.TimerHandle | None = None
+        # Names whose stack has just been told that it is used, until the timer fires.
+        self._noted: dict[str, asyncio.TimerHandle] = {}
         self._no_clients: asyncio.Event | None = None
 
     async def listen(self, port: int, host: str = "127.0.0.1") -> int:
@@ -180,6 +185,9 @@ class ProxyServer:
                 for client in list(self._clients):
                     client.abort()
         self.pool.close()
+        for timer in self._noted.values():
+            timer.cancel()
+        self._noted.clear()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -258,7 +266,21 @@ class ProxyServer:
         if self._identities is not None and request.proto != b"https" and not request.upgrade:
             return None
         self._update_routes()
-        return self._directory.find(request.name)
+        found = self._directory.find(request.name)
+        # For most requests, this is all that it costs to tell stacks that they are used.
+        if self._tells_use and found is not None and found.hostname not in self._noted:
+            self._note_use(request, found)
+        return found
+
+    def _note_use(self, request: "Request", target: Target) -> None:
+        """Tell the stack of a route that it is used; for a while, count no more requests for it."""
+        name = target.hostname
+        loop = asyncio.get_running_loop()
+        self._noted[name] = loop.call_later(USES_TOLD_S, self._noted.pop, name)
+        # The query may hold secrets.
+        path = request.target.partition(b"?")[0].decode("latin-1")
+        use = f"{request.method.decode('latin-1')} {path}"
+        self.spawn(self._stack_status.note_use(target, use[:LONGEST_USE]))
 
     def _update_routes(self) -> tuple[Target, ...]:
         """Update the routes and return them; keep the earlier ones if `get_routes` raises."""

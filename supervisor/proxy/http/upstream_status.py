@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from portweave.supervisor.proxy.http.pages.error_pages import IdleWorktree
     from portweave.supervisor.proxy.http.pages.index_page import StackSummary
 
+# A stack is told at most once in this time that requests come for it.
+USES_TOLD_S = 10.0
+
 
 class Target(Protocol):
     """The service of a host."""
@@ -84,6 +87,14 @@ class StackStatus:
     async def find_idle(self, hostname: str) -> "tuple[IdleWorktree, ...]":
         """Return the worktrees to which an unknown name belongs, and whose stack does not run."""
         return ()
+
+    async def note_use(self, target: Target, use: str) -> None:
+        """Tell the stack of a route that it was used.
+
+        Args:
+            target: The route.
+            use: The request, in words.
+        """
 
     async def branch_of(self, folder: str) -> str:
         """Return the branch that is checked out in a worktree; empty if unknown."""

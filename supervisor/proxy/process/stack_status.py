@@ -14,6 +14,7 @@ from portweave.encoding.value import replace
 from portweave.supervisor.proxy.http.upstream_status import (
     SILENT,
     UNKNOWN,
+    USES_TOLD_S,
     StackStatus,
     Target,
     UpstreamStatus,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from portweave.supervisor.proxy.http.pages.error_pages import IdleWorktree
     from portweave.supervisor.proxy.http.pages.index_page import StackSummary
     from portweave.supervisor.proxy.routing.route_table import Table
+    from portweave.supervisor.registry.stack_records import StackRecord
 
 # Many requests may wait for one service. They share one question to its stack for this time.
 _FRESH_S = 0.1
@@ -46,13 +48,13 @@ class Stacks(StackStatus):
     def __init__(self, table: "Table", folder: str) -> None:
         self._table = table
         self._folder = folder
+        # When the stack of an owner was last told of a use.
+        self._told_s: dict[int, float] = {}
         self._asked: dict[tuple[int, int], tuple[float, asyncio.Task[UpstreamStatus]]] = {}
 
     async def ask(self, target: Target) -> UpstreamStatus:
         """The status of a service that does not answer."""
-        owner = next(
-            (r.pid for r in self._table.routes() if r.hostname == target.hostname and r.pid > 0), 0
-        )
+        owner = self._owner_of(target)
         if not owner:
             return UNKNOWN
         now_s = time.monotonic()
@@ -82,15 +84,35 @@ class Stacks(StackStatus):
         # In a thread: a file system that hangs must not hold the proxy.
         return await asyncio.to_thread(find_idle, hostname, self._folder)
 
+    async def note_use(self, target: Target, use: str) -> None:
+        """Tell the stack of a route that it was used, at most every few seconds."""
+        owner = self._owner_of(target)
+        now_s = time.monotonic()
+        if not owner or now_s < self._told_s.get(owner, -math.inf) + USES_TOLD_S:
+            return
+        self._told_s = {
+            pid: at_s for pid, at_s in self._told_s.items() if at_s > now_s - USES_TOLD_S
+        }
+        self._told_s[owner] = now_s
+        record = self._record_of(owner)
+        if record is None or record.protocol != PROTOCOL or not record.socket:
+            return
+        try:
+            async with asyncio.timeout(_ANSWERS_WITHIN_S):
+                await ask_supervisor(record, "/supervisor/used", use)
+        except (OSError, ValueError, TimeoutError):
+            return
+
+    def _owner_of(self, target: Target) -> int:
+        routes = self._table.routes()
+        return next((r.pid for r in routes if r.hostname == target.hostname and r.pid > 0), 0)
+
+    def _record_of(self, owner: int) -> "StackRecord | None":
+        stacks = live_stacks(self._folder)
+        return next((one for one in stacks if one.pid == owner and is_alive(one)), None)
+
     async def _find_status(self, owner: int, port: int) -> UpstreamStatus:
-        record = next(
-            (
-                found
-                for found in live_stacks(self._folder)
-                if found.pid == owner and is_alive(found)
-            ),
-            None,
-        )
+        record = self._record_of(owner)
         if record is None:
             if not HAS_PROC:
                 return UNKNOWN

@@ -23,6 +23,7 @@ LINES = [
         "setup",
         "teardown --list",
         "up -d",
+        "keep",
         "ps",
         "wait",
         "show",

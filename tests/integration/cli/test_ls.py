@@ -49,7 +49,9 @@ def test_ls_shows_all_stacks_from_any_folder(
     namespace = cli("run", "--", "printenv", "PORTWEAVE_NAMESPACE", cwd=linked).stdout.strip()
     ports = f"{pool.start + 2}-{pool.start + 3}"
     assert done.stdout == (f"shop\t{namespace}\trunning\t{stack.process.pid}\t{ports}\t{linked}\n")
-    assert json.loads(cli("ls", "--json", cwd=tmp_path).stdout)["stacks"] == [
+    [row] = json.loads(cli("ls", "--json", cwd=tmp_path).stdout)["stacks"]
+    assert row.pop("startedAt") < row.pop("lastUsedAt")
+    assert [row] == [
         {
             "project": "shop",
             "namespace": namespace,
@@ -58,6 +60,13 @@ def test_ls_shows_all_stacks_from_any_folder(
             "pid": stack.process.pid,
             "ports": {"web": pool.start + 2, "api": pool.start + 3},
             "gone": False,
+            "rssBytes": None,
+            "owner": None,
+            "owners": [],
+            "expiresAt": None,
+            "lastUse": "up",
+            "endedAt": None,
+            "endedBecause": None,
         }
     ]
     lines = cli("ls", "--all", cwd=tmp_path).stdout.splitlines()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from portweave.encoding.duration import parse
+from portweave.encoding.duration import duration_text, parse
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,20 @@ def test_durations_are_seconds(text: str, seconds: float) -> None:
 )
 def test_an_invalid_duration_is_none(text: str) -> None:
     assert parse(text) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.0, "0ms"),
+        (0.25, "250ms"),
+        (1.5, "1s500ms"),
+        (30.0, "30s"),
+        (90.0, "1m30s"),
+        (7200.0, "2h"),
+        (3661.2, "1h1m1s"),
+    ],
+)
+def test_a_duration_is_written_as_it_is_read(seconds: float, text: str) -> None:
+    assert duration_text(seconds) == text
+    assert parse(text) == pytest.approx(seconds, abs=0.5)

@@ -1,0 +1,64 @@
+"""Find the process that a stack shall end with, from the option `--owner`."""
+
+import os
+
+from portweave.client.owner_choice import Ancestor, nearest_owner, program_name
+from portweave.errors import UsageError
+from portweave.supervisor.services.lifetime import Owner
+from portweave.system.processes import HAS_PROC, age_s, parent_of, started_at, words_of
+
+AUTO = "auto"
+_HINT = "--owner takes the pid of a live process of yours, as in --owner $PPID, or auto"
+
+
+def owner_of(text: str) -> Owner:
+    """The owner that a pid names.
+
+    Raises:
+        UsageError: It is no pid of a live process of this user, or it is process 1.
+    """
+    if not (text.isascii() and text.isdigit() and 0 < len(text) < 10):
+        raise UsageError(f"--owner takes a pid or auto, received {text!r}", hint=_HINT)
+    pid = int(text)
+    if pid <= 1:
+        raise UsageError(f"process {pid} cannot own a stack: it never ends", hint=_HINT)
+    start = started_at(pid)
+    if start is None:
+        raise UsageError(f"process {pid} does not run, so it cannot own a stack", hint=_HINT)
+    if not _is_own(pid):
+        raise UsageError(f"process {pid} belongs to another user", hint=_HINT)
+    return Owner(pid, start, program_name(words_of(pid)))
+
+
+def find_owner() -> Owner | None:
+    """The process that has this command run, past shells and wrappers; None if there is none."""
+    ancestors: list[Ancestor] = []
+    starts: dict[int, str] = {}
+    pid = os.getppid()
+    while pid > 1 and pid not in starts and (start := started_at(pid)) is not None:
+        starts[pid] = start
+        ancestors.append(Ancestor(pid, words_of(pid), age_s(start), _is_own(pid)))
+        pid = parent_of(pid)
+    found = nearest_owner(ancestors)
+    if found is None:
+        return None
+    return Owner(found.pid, starts[found.pid], program_name(found.words))
+
+
+def _is_own(pid: int) -> bool:
+    """Whether a stack of this user may end with a process: it has the same user, or we are root."""
+    user_id = os.geteuid()
+    if user_id == 0:
+        return True
+    if HAS_PROC:
+        try:
+            # proc(5): the folder belongs to the effective user of the process.
+            return os.stat(f"/proc/{pid}").st_uid == user_id
+        except OSError:
+            return False
+    import psutil
+
+    try:
+        return psutil.Process(pid).uids().effective == user_id
+    except psutil.Error:
+        return False
