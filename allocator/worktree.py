@@ -7,11 +7,6 @@ another owner, unusual configuration, or git's variables in the environment.
 
 import os
 
-from portweave.allocator.git_links import (
-    check_link,
-    common_dir_of,
-    link_target,
-)
 from portweave.allocator.naming import chosen_namespace, namespace_of
 from portweave.allocator.ports.model import Key
 from portweave.encoding.value import value
@@ -83,6 +78,8 @@ def locate(folder: str, environ: "Mapping[str, str]") -> Worktree:
     except (_UnsureError, OSError, ValueError):
         found = _ask(folder, environ)
     if found is None:
+        from portweave.allocator.git_links import check_link
+
         check_link(folder)
         return outside_git(folder, environ)
     root, common_dir = found
@@ -150,7 +147,12 @@ def _read(folder: str, environ: "Mapping[str, str]") -> tuple[str, str] | None:
     # safe.directory of git-config(1) may allow other owners.
     if any(os.stat(path).st_uid != user_id for path in (root, dot_git, git_dir)):
         raise _UnsureError("owner")
-    common_dir = common_dir_of(git_dir)
+    common_dir = git_dir
+    # The main worktree of most repositories has none, and needs no import.
+    if os.path.exists(f"{git_dir}/commondir"):
+        from portweave.allocator.git_links import common_dir_of
+
+        common_dir = common_dir_of(git_dir)
     _check_repository(root, git_dir, common_dir)
     return root, common_dir
 
@@ -165,6 +167,8 @@ def _has_git(environ: "Mapping[str, str]") -> bool:
 
 def _linked_dir(dot_git: str) -> str:
     """The folder that a `.git` file names."""
+    from portweave.allocator.git_links import link_target
+
     target = link_target(dot_git)
     if target is None:
         raise _UnsureError(dot_git)

@@ -4,7 +4,6 @@ import posixpath
 
 from portweave import errors
 from portweave.encoding.host_labels import instance_host
-from portweave.procfiles.expand import FIELDS, placeholders, split
 from portweave.procfiles.issues import Issues, Spot, nearest
 from portweave.procfiles.model import (
     Definitions,
@@ -189,6 +188,11 @@ def _check_template(
     *,
     escapes: bool,
 ) -> None:
+    if "${" not in template:
+        return
+    # Imported here, as few files have templates.
+    from portweave.procfiles.expand import FIELDS, placeholders
+
     for name in placeholders(template, escapes=escapes):
         if name == "namespace":
             continue
@@ -244,6 +248,8 @@ def _check_url(template: str, keys: Keys, issues: Issues) -> None:
     """Check that a URL is valid with any port in place of its placeholders."""
     # Imported here: a path does not need it.
     from urllib.parse import urlsplit
+
+    from portweave.procfiles.expand import split
 
     parts = [
         "1" if is_placeholder else text for text, is_placeholder in split(template, escapes=True)

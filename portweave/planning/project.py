@@ -14,7 +14,6 @@ from portweave.allocator.ports.registry import registry_path
 from portweave.allocator.state_folder import is_unusual, state_dir
 from portweave.allocator.worktree import Worktree, locate, outside_git
 from portweave.encoding.value import value
-from portweave.procfiles.expand import Values, expand
 from portweave.procfiles.load import anonymous, definitions_folder, load
 from portweave.procfiles.model import Definitions, Service
 
@@ -86,13 +85,6 @@ class Project:
             DriftError: The block has no port for a service.
             PlaceholderError: A template has a placeholder without a value.
         """
-        worktree = self.worktree
-        values = Values(
-            entry.ports,
-            namespace=entry.namespace,
-            git_common_dir=worktree.git_common_dir,
-            worktree_root=worktree.root,
-        )
         env = {"PORTWEAVE_NAMESPACE": entry.namespace}
         for service in self.definitions.services:
             if service.env_var is not None:
@@ -100,8 +92,19 @@ class Project:
                     raise errors.DriftError(service.name)
                 env[service.env_var] = str(entry.ports[service.name])
             for name, template in service.discovery_env:
-                env[name] = expand(template, values, escapes=False)
+                env[name] = self._expanded(template, entry)
         return env
+
+    def _expanded(self, template: str, entry: Entry) -> str:
+        from portweave.procfiles.expand import Values, expand  # few files have templates
+
+        values = Values(
+            entry.ports,
+            namespace=entry.namespace,
+            git_common_dir=self.worktree.git_common_dir,
+            worktree_root=self.worktree.root,
+        )
+        return expand(template, values, escapes=False)
 
 
 def find_project(
