@@ -37,11 +37,14 @@ def failure_of(said: Sequence[str], status: int) -> Failure:
     """
     lines = [line.removeprefix(_OWN) for line in said]
     hints = tuple(line.removeprefix("hint: ") for line in lines if line.startswith("hint: "))
-    errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-    if errors:
-        last = errors[-1]
-        found = _CODE.search(last)
-        return Failure(_CODE.sub("", last), found[1] if found else "", hints)
+    starts = [number for number, line in enumerate(lines) if line.startswith("error: ")]
+    if starts:
+        # A message may have several lines; the code is at the end of the last one.
+        first = starts[-1]
+        end = next((n for n in range(first, len(lines)) if lines[n].startswith("hint: ")), None)
+        text = "\n".join(lines[first:end]).removeprefix("error: ")
+        found = _CODE.search(text)
+        return Failure(_CODE.sub("", text), found[1] if found else "", hints)
     rest = [line for line in lines if line.strip() and not line.startswith("hint: ")]
     text = "\n".join(rest[-_MOST_LINES:])
     return Failure(text or f"it ended with status {status} and said nothing", "", hints)

@@ -190,7 +190,9 @@ class ListScreen(Screen[None]):
             return
         # Nothing may be drawn meanwhile, but the stacks are followed.
         with app_of(self).batch_update(), app_of(self).suspend():
-            await self._commands.attach(stack, found.words[-1])
+            answer = await self._commands.attach(stack, found.words[-1])
+        if answer.failure is not None:
+            self._report(answer.failure)
 
     def action_act(self, action: str) -> None:
         """Run a command for the selected row, after a question where something ends."""

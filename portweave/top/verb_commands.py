@@ -12,9 +12,9 @@ from typing import Protocol
 import anyio
 from anyio import to_thread
 
+from portweave.allocator.worktree import locate
 from portweave.encoding.value import value
-from portweave.errors import CommandFailedError, PortweaveError
-from portweave.panel.actions import Actions
+from portweave.errors import PortweaveError
 from portweave.panel.worktrees import Worktrees
 from portweave.supervisor.logs.line_splitter import plain_text
 from portweave.system.clean_environment import inherited_environment
@@ -22,7 +22,7 @@ from portweave.top.command_answer import Failure, failure_of
 from portweave.top.stack_rows import Stack
 
 # Verbs that read the definition files need the folder and file of the last start.
-_PLANNING = frozenset({"open"})
+_PLANNING = frozenset({"open", "up"})
 # What these print is shown as it is.
 _SHOWN = frozenset({"why"})
 
@@ -43,6 +43,21 @@ class Answer:
     failure: Failure | None = None
 
 
+@value
+class _Call:
+    """How to run a command.
+
+    Attributes:
+        argv: The program and its arguments.
+        folder: Where it runs.
+        environ: Its variables.
+    """
+
+    argv: list[str]
+    folder: str
+    environ: dict[str, str]
+
+
 class Commands(Protocol):
     """Commands that `top` runs."""
 
@@ -56,7 +71,7 @@ class Commands(Protocol):
         """
         ...
 
-    async def attach(self, stack: Stack, instance: str) -> None:
+    async def attach(self, stack: Stack, instance: str) -> Answer:
         """Attach the terminal to a service until the user leaves it.
 
         Args:
@@ -92,13 +107,11 @@ class VerbCommands:
             width: The width of what it prints, in cells.
         """
         try:
-            if words == ("up",):
-                return await self._up(stack)
-            argv, folder = await to_thread.run_sync(self._command, stack, words)
+            call = await to_thread.run_sync(self._call, stack, words, width)
             done = await anyio.run_process(
-                argv,
-                cwd=folder,
-                env=self._variables(stack, words[0], width),
+                call.argv,
+                cwd=call.folder,
+                env=call.environ,
                 stdin=subprocess.DEVNULL,
                 check=False,
                 start_new_session=True,
@@ -113,74 +126,66 @@ class VerbCommands:
         said = [plain_text(line) for line in done.stderr.splitlines()]
         return Answer(printed, failure_of(said, done.returncode))
 
-    async def attach(self, stack: Stack, instance: str) -> None:
+    async def attach(self, stack: Stack, instance: str) -> Answer:
         """Attach the terminal to a service until the user leaves it.
 
         Args:
             stack: The stack.
             instance: Such as `web.2`.
         """
-        argv, folder = await to_thread.run_sync(self._command, stack, ("attach", instance))
+        try:
+            call = await to_thread.run_sync(self._call, stack, ("attach", instance), 0)
+        except PortweaveError as error:
+            return Answer(failure=Failure(error.message, error.code, tuple(error.hints)))
         # Ctrl-C is for the command alone. It does not inherit this handler.
         before = signal.signal(signal.SIGINT, _do_nothing)
         try:
             self._attached = await anyio.open_process(
-                argv,
-                cwd=folder,
-                env=self._variables(stack, "attach"),
-                stdin=None,
-                stdout=None,
-                stderr=None,
+                call.argv, cwd=call.folder, env=call.environ, stdin=None, stdout=None, stderr=None
             )
             if await self._attached.wait() not in (0, _INTERRUPTED):
                 # The message of the command would be gone at once.
                 await to_thread.run_sync(_await_enter)
+        except OSError as error:
+            return Answer(failure=Failure(f"attach: {error.strerror}"))
         finally:
             self._attached = None
             signal.signal(signal.SIGINT, before)
+        return Answer()
 
     def end_attached(self) -> None:
         """End the command that has the terminal, because a signal ends this program."""
         if self._attached is not None:
             self._attached.terminate()
 
-    async def _up(self, stack: Stack) -> Answer:
-        known = (await to_thread.run_sync(self._worktrees.known)).get(stack.id)
-        if known is None:
-            return Answer(failure=Failure(f"{stack.root} has no ports any more"))
-        try:
-            await Actions(self._environ, self._worktrees).up(known)
-        except CommandFailedError as error:
-            lines = [f"error: {error.message.removeprefix('up failed: ')}"]
-            failure = failure_of(lines, error.exit_status)
-            return Answer(failure=Failure(failure.text, failure.code, tuple(error.hints)))
-        except TimeoutError:
-            return Answer(failure=Failure(f"{stack.name} is not ready after ten minutes"))
-        return Answer()
-
-    def _command(self, stack: Stack, words: tuple[str, ...]) -> tuple[list[str], str]:
-        """Return a command line, and the folder to run it in."""
+    def _call(self, stack: Stack, words: tuple[str, ...], width: int) -> _Call:
+        """Return how to run a command; it reads files."""
+        environ = inherited_environment(self._environ)
+        # The output of most verbs is read, not shown.
+        if words[0] != "attach":
+            environ["COLUMNS"] = str(width)
+            environ.pop("FORCE_COLOR", None)
+        if words[0] in _SHOWN and self._has_colour:
+            environ["FORCE_COLOR"] = "1"
         # -I isolates: a folder in the worktree must not replace our own modules.
         argv = [sys.executable, "-Im", "portweave"]
         if not os.path.isdir(stack.root):
-            return [*argv, words[0], "--stack", stack.name, *words[1:]], "/"
+            named = ("--stack", stack.name) if stack.is_running else ()
+            return _Call([*argv, words[0], *named, *words[1:]], "/", environ)
+        if locate(stack.root, environ).namespace != stack.namespace:
+            environ["PORTWEAVE_NAMESPACE"] = stack.namespace
         folder = stack.root
         if words[0] in _PLANNING:
             folder, config = self._worktrees.started_from(stack.root, stack.namespace)
             argv += [] if config is None else ["--config", config]
-        return [*argv, *words], folder
+        if words == ("up",):
+            words = ("up", "--detach", *self._start_words(stack))
+        return _Call([*argv, *words], folder, environ)
 
-    def _variables(self, stack: Stack, verb: str, width: int = 80) -> dict[str, str]:
-        environ = inherited_environment(self._environ)
-        environ["PORTWEAVE_NAMESPACE"] = stack.namespace
-        if verb == "attach":
-            return environ
-        environ["COLUMNS"] = str(width)
-        # The output of most verbs is read, not shown.
-        environ.pop("FORCE_COLOR", None)
-        if verb in _SHOWN and self._has_colour:
-            environ["FORCE_COLOR"] = "1"
-        return environ
+    def _start_words(self, stack: Stack) -> list[str]:
+        """Return the options of the last start."""
+        known = self._worktrees.known().get(stack.id)
+        return [] if known is None else self._worktrees.start_words(known)
 
 
 def _await_enter() -> None:

@@ -173,9 +173,10 @@ class FakeCommands:
         self.run_words.append((stack.name, *words))
         return self.answers.get(words[0], Answer())
 
-    async def attach(self, stack: Stack, instance: str) -> None:
+    async def attach(self, stack: Stack, instance: str) -> Answer:
         """Note it."""
         self.attached.append(instance)
+        return self.answers.get("attach", Answer())
 
 
 class Top:

@@ -13,6 +13,10 @@ from portweave.top.command_answer import Failure, environment_lines, failure_of
             ),
             Failure("no such thing", "PW0501", ("do this", "or that")),
         ),
+        (
+            "[portweave] error: not ready: web\n  web | boom (PW1007)\n[portweave] hint: look",
+            Failure("not ready: web\n  web | boom", "PW1007", ("look",)),
+        ),
         ("error: it hangs (PW1002)", Failure("it hangs", "PW1002")),
         ("[portweave] error: without a code", Failure("without a code")),
         ("Traceback\nboom", Failure("Traceback\nboom")),
