@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from portweave.panel.http_messages import KEEP_ALIVE_S, BadRequestError, event, event_stream
 from portweave.panel.log_levels import LEVELS
-from portweave.panel.log_tail import LineFilter, Tail, text_lines
+from portweave.panel.log_tail import LineFilter, Tail, text_chunks
 from portweave.panel.worktree_lookup import known_by_id
 from portweave.panel.worktrees import Worktrees
 
@@ -51,7 +51,7 @@ class LogRoutes:
         name = "-".join((*names, known.namespace))
         safe = re.sub(r"[^A-Za-z0-9_.-]+", "_", name)[:100]
         return StreamingResponse(
-            text_lines(known.root, known.namespace, names, wanted),
+            text_chunks(known.root, known.namespace, names, wanted),
             headers={
                 "Content-Type": "text/plain; charset=utf-8",
                 "Content-Disposition": f'attachment; filename="{safe}.log"',

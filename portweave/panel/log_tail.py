@@ -34,6 +34,7 @@ from portweave.supervisor.reporting.status_rows import rfc3339
 MOST_LINES = 5000
 LONGEST_LINE = 8192
 _PIECE_LINES = 500
+_CHUNK_BYTES = 1 << 16
 _STREAMS = {OUT: "out", ERR: "err", NOTE: "note"}
 _LOOKED_AT_LINES = 200
 
@@ -184,7 +185,7 @@ def record_of(raw: _Raw) -> Record:
     return block.time_ns // 1_000_000, source.log.instance, stream, text, level, block.run
 
 
-def text_lines(
+def text_chunks(
     root: str, namespace: str, names: tuple[str, ...], wanted: LineFilter
 ) -> Iterator[bytes]:
     """Yield all lines of a log as a text file: time, instance and text, in UTF-8.
@@ -196,13 +197,17 @@ def text_lines(
         wanted: Which lines.
     """
     sources = find_sources(Folder(logs_dir(root, namespace)), names)
+    chunk = bytearray()
     try:
         for source, block in merged(sources, query_of(wanted)):
             stamp = rfc3339(block.time_ns / 1e9)
             for _, _, line in matching(source, block, wanted):
-                yield f"{stamp} {source.log.instance} | {plain_text(line)}\n".encode(
-                    "utf-8", "backslashreplace"
-                )
+                text = f"{stamp} {source.log.instance} | {plain_text(line)}\n"
+                chunk += text.encode("utf-8", "backslashreplace")
+            if len(chunk) >= _CHUNK_BYTES:
+                yield bytes(chunk)
+                chunk.clear()
+        yield bytes(chunk)
     finally:
         _close(sources)
 

@@ -91,7 +91,7 @@ function Search({ field }) {
 }
 
 function Totals() {
-  useTopic("states", "stacks", "route");
+  useTopic("states", "stacks", "worktrees", "route");
   const bad = troubleCount();
   const rows = [...state.stacks.values()].flatMap((stack) => stack.services);
   const memory = rows.reduce((sum, row) => sum + (row.rssBytes || 0), 0);

@@ -2,7 +2,7 @@
 
 import { instanceOf } from "./format.js";
 import { IDLE, STATES, TROUBLE, isRecent, isTrouble, isUp } from "./states.js";
-import { state } from "./store.js";
+import { state, worktrees } from "./store.js";
 
 export function titleOf(worktree) {
   return worktree.branch || worktree.namespace;
@@ -46,16 +46,25 @@ export function hostOf(url) {
   }
 }
 
+// So long after it a bad end counts as trouble.
+const BAD_END_MS = 86400000;
+
+/** Whether the last stack of an idle worktree ended badly a short while ago. */
+export function endedBadly(worktree) {
+  const end = worktree.lastEnd;
+  return Boolean(end?.isBad) && !state.stacks.has(worktree.id) && Date.now() - Date.parse(end.at) < BAD_END_MS;
+}
+
 /** Whether a worktree is in trouble: a service of it, its supervisor, or the end of its last stack. */
 export function troubleOf(worktree) {
   const stack = state.stacks.get(worktree.id);
-  if (stack) return Boolean(stack.problem) || stack.services.some(isTrouble);
-  return Boolean(worktree.lastEnd?.isBad);
+  if (!stack) return endedBadly(worktree);
+  return Boolean(stack.problem) || stack.services.some(isTrouble);
 }
 
-/** How many services are in trouble; a stack without an answer counts as one. */
+/** How many services are in trouble; a stack without an answer, or that ended badly, counts as one. */
 export function troubleCount() {
-  let count = 0;
+  let count = worktrees().filter(endedBadly).length;
   for (const stack of state.stacks.values()) {
     count += stack.problem ? 1 : stack.services.filter(isTrouble).length;
   }
@@ -64,8 +73,8 @@ export function troubleCount() {
 
 function rank(worktree) {
   const stack = state.stacks.get(worktree.id);
-  if (!stack) return 2;
-  return troubleOf(worktree) || stack.services.some(isRecent) ? 0 : 1;
+  if (troubleOf(worktree) || stack?.services.some(isRecent)) return 0;
+  return stack ? 1 : 2;
 }
 
 /** Projects with their worktrees and rows that fit a search and a filter, trouble first. */

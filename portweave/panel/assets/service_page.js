@@ -5,7 +5,7 @@ import { ago, instanceOf } from "./format.js";
 import { Environment } from "./environment.js";
 import { Icon } from "./icons.js";
 import { Logs } from "./logs.js";
-import { hostOf, linksOf, rowsOf } from "./model.js";
+import { endedBadly, hostOf, linksOf, rowsOf } from "./model.js";
 import { Overview } from "./overview.js";
 import { route, serviceAddress } from "./router.js";
 import { ServiceButtons, keyOf, knownOf, up } from "./service_actions.js";
@@ -50,7 +50,7 @@ export function ServicePage({ worktree, project }) {
       <${ServiceButtons} worktree=${worktree} row=${row} isLive=${isLive} labels=${true} />
     </header>
     ${row.reason && route.tab !== "why" && html`<p class=${isTrouble(row) ? `problem ${tone}` : "note"}>${row.reason}</p>`}
-    ${!stack && worktree.lastEnd && html`<p class=${worktree.lastEnd.isBad ? "problem" : "note"}>The stack ended ${ago(worktree.lastEnd.at)}${worktree.lastEnd.text ? `: ${worktree.lastEnd.text}` : "."}</p>`}
+    ${!stack && worktree.lastEnd && html`<p class=${endedBadly(worktree) ? "problem" : "note"}>The stack ended ${ago(worktree.lastEnd.at)}${worktree.lastEnd.text ? `: ${worktree.lastEnd.text}` : "."}</p>`}
     <${Tabs} tabs=${TABS} addressOf=${(tab) => serviceAddress(worktree, name, tab)} label="Views of the service" />
     ${route.tab === "logs"
       ? html`<${Logs} key=${name} worktree=${worktree} service=${name} />`

@@ -5,7 +5,7 @@ import { busy } from "./actions.js";
 import { facts, loadFacts } from "./facts.js";
 import { ago, instanceOf, size } from "./format.js";
 import { Icon } from "./icons.js";
-import { countStates, rowsOf, titleOf } from "./model.js";
+import { countStates, endedBadly, rowsOf, titleOf } from "./model.js";
 import { stackAddress } from "./router.js";
 import { StackMenu, down, prune, up } from "./service_actions.js";
 import { ServiceRow } from "./service_row.js";
@@ -152,7 +152,7 @@ export function Problems({ worktree, stack }) {
     ${stack?.problem && html`<p class="problem">${stack.problem}</p>`}
     ${!stack &&
     worktree.lastEnd?.isBad &&
-    html`<p class="problem">Ended ${ago(worktree.lastEnd.at)}: ${worktree.lastEnd.text}</p>`}`;
+    html`<p class=${endedBadly(worktree) ? "problem" : "note"}>Ended ${ago(worktree.lastEnd.at)}: ${worktree.lastEnd.text}</p>`}`;
 }
 
 export function Summary({ stack, worktree }) {
@@ -160,7 +160,7 @@ export function Summary({ stack, worktree }) {
     if (worktree.isGone) return html`<span class="pill idle">folder deleted</span>`;
     const end = worktree.lastEnd;
     return html`<span class="pill idle">not running</span>
-      ${end && html`<span class=${end.isBad ? "pill bad" : "muted"} title=${end.text || ""}>${end.isBad ? "ended badly" : "ended"} ${ago(end.at)}</span>`}`;
+      ${end && html`<span class=${endedBadly(worktree) ? "pill bad" : "muted"} title=${end.text || ""}>${end.isBad ? "ended badly" : "ended"} ${ago(end.at)}</span>`}`;
   }
   if (stack.problem) return html`<span class="pill bad">no answer</span>`;
   const memory = stack.services.reduce((sum, row) => sum + (row.rssBytes || 0), 0);

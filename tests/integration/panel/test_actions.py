@@ -253,6 +253,10 @@ def test_a_stack_that_ended_badly_says_so_afterwards(
     page.go(panel().url)
     assert stack.wait() == 1
     page.wait_for_text("ended badly", within=".summary")
+    page.wait("document.title === '(1) portweave'")
+    page.press("1 in trouble", within=".filters")
+    page.wait("document.querySelectorAll('article').length === 1")
+    page.press("1 all", within=".filters")
     page.press("Services of main")
     page.wait_for_text("mailer failed: exited with status 3", within="article .problem")
     page.run("location.hash = document.querySelector('.cell-name a').hash")
