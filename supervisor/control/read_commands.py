@@ -29,7 +29,6 @@ from portweave.supervisor.diagnosis.cause import (
     as_json,
 )
 from portweave.supervisor.reporting.crash_loop import crashes
-from portweave.supervisor.reporting.description import description
 from portweave.supervisor.reporting.explanation import (
     Output,
     blocking_chain,
@@ -270,6 +269,9 @@ class ReadCommands:
 
     async def describe(self, params: list[object], _stream: Stream) -> list[object]:
         """How instances are run and probed, with the last answers of their probes."""
+        # Only the panel asks.
+        from portweave.supervisor.reporting.description import description
+
         found: list[object] = []
         for name in self._names(params) or list(self._engine.fleet.plans):
             readiness = self._engine.services[name].readiness

@@ -141,6 +141,18 @@ def test_a_service_and_a_stack_have_pages_with_addresses(
     page.run("document.querySelectorAll('.graph a')[0].focus()")
     page.key("Enter", 13)
     page.wait("location.hash === '#/service/shop/main/web'")
+    # Escape closes an open menu or a dialog, and only then leads up.
+    page.press("More of web")
+    page.wait("!!document.querySelector('.menu.placed:popover-open')")
+    page.key("Escape", 27)
+    page.wait("!document.querySelector('.menu:popover-open')")
+    page.key("?")
+    page.wait("!!document.querySelector('dialog[open]')")
+    page.key("Escape", 27)
+    page.wait("!document.querySelector('dialog')")
+    assert page.run("location.hash") == "#/service/shop/main/web"
+    page.key("Escape", 27)
+    page.wait("location.hash === '#/stack/shop/main'")
     page.run("location.hash = '#/service/shop/nowhere/web'")
     page.wait_for_text("No such stack")
     page.run("location.hash = '#/service/shop/main/nothing'")
