@@ -289,6 +289,6 @@ def test_no_pattern_is_left_to_compile_when_a_service_ends(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     reasons.prepare()
-    monkeypatch.setattr(reasons.re, "compile", None)
+    monkeypatch.setattr(re, "compile", None)
     for status, lines, *_ in SEEN.values():
         diagnose(End(status, tuple(lines)))
