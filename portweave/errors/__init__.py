@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     )
     from portweave.errors.export_errors import (
         ExportFileError as ExportFileError,
+        ExportLostError as ExportLostError,
         ExportNameError as ExportNameError,
     )
     from portweave.errors.panel_errors import (
@@ -146,7 +147,7 @@ _FAMILIES = {
     "environment_errors": (
         "CurrentEnvError DotenvError DriftError EnvFileError PlaceholderError PortOverrideError"
     ),
-    "export_errors": "ExportFileError ExportNameError",
+    "export_errors": "ExportFileError ExportLostError ExportNameError",
     "panel_errors": "CommandFailedError LaunchForbiddenError PanelForbiddenError PanelPortError",
     "port_errors": "OffsetError PinTakenError PoolExhaustedError",
     "proxy_errors": (

@@ -15,6 +15,22 @@ class ExportNameError(PortweaveError):
         super().__init__(message, hint="rename one of them in the definition file")
 
 
+class ExportLostError(PortweaveError):
+    """`export --check` found settings that cannot be carried over.
+
+    What to do: change them, or accept each with `--allow KEY`.
+    """
+
+    code = "PW1303"
+
+    def __init__(self, form: str, keys: list[str]) -> None:
+        super().__init__(
+            f"{form} cannot have all of the stack: {', '.join(keys)}",
+            hint=" ".join(f"--allow {key}" for key in keys) + "  accepts what is lost",
+            lost=keys,
+        )
+
+
 class ExportFileError(PortweaveError):
     """A file of `export` cannot be written, or another program made it.
 

@@ -7,14 +7,15 @@ from shlex import join, quote
 from portweave.exports.model import (
     MERGE,
     Exported,
+    Hidden,
     Stack,
     Unit,
     as_yaml,
     header,
     label_of,
     labels_of,
-    merged_notes,
 )
+from portweave.exports.remarks import CHANGED, INFO, LOST, Remark, merged
 from portweave.planning.environment_layers import compose_name
 from portweave.supervisor.services.plan import (
     Condition,
@@ -39,7 +40,7 @@ def export(stack: Stack) -> Exported:
     """
     labels = labels_of((unit.name for unit in stack.units), label_of, _LONGEST)
     units = {unit.name: unit for unit in stack.units}
-    notes = [*stack.notes]
+    remarks = [*stack.remarks, *_secret_remarks(stack)]
     # Each service refers to the ports of all others: without sharing, 1000 services need a million
     # lines.
     shared: dict[str, object] = {}
@@ -48,12 +49,12 @@ def export(stack: Stack) -> Exported:
     services: dict[str, object] = {}
     for unit in stack.units:
         services[labels[unit.name]] = _service(unit, stack, labels, units, shared)
-        notes += _notes(unit, stack, units)
+        remarks += _remarks(unit, stack, units)
     document: dict[str, object] = {"name": compose_name(stack.project, stack.namespace)}
     if shared:
         document["x-variables"] = shared
     document["services"] = services
-    told = merged_notes(notes)
+    told = merged(remarks)
     return Exported(((FILE, header(FORM, told) + as_yaml([document], shared=shared)),), told)
 
 
@@ -76,6 +77,8 @@ def _service(
     if shared and variables == shared:
         variables = {MERGE: shared}
     variables |= _plain_texts(unit.settled)
+    for name, hidden in unit.hidden.items():
+        variables[name] = _hidden_text(hidden)
     # A variable without a value takes it from the environment of `docker compose`.
     variables |= dict.fromkeys(unit.passed)
     if variables:
@@ -156,26 +159,41 @@ def _restart(unit: Unit) -> str:
     return unit.restart.when.value
 
 
-def _notes(unit: Unit, stack: Stack, units: Mapping[str, Unit]) -> Iterator[str]:
-    for note in unit.left_out:
-        yield f"{unit.name}: {note}"
+def _remarks(unit: Unit, stack: Stack, units: Mapping[str, Unit]) -> Iterator[Remark]:
+    names = (unit.name,)
+    yield from unit.remarks
     if not unit.image and not unit.has_image:
-        yield (
-            f"{unit.name}: no Dockerfile: {image_of(unit, stack)} must be"
-            f" built, or name another image with --image {unit.service}=IMAGE"
+        text = (
+            f"no Dockerfile: {image_of(unit, stack)} must be built, or name another image with"
+            f" --image {unit.service}=IMAGE"
         )
+        yield Remark(LOST, "image", text, names)
     for need in unit.needs:
         if need.condition is Condition.READY and _healthcheck(units[need.instance]) is None:
-            yield f"{unit.name}: it waits until {need.instance} is started, not until it is ready"
-    yield from unsupported_probe_notes(unit)
+            text = f"it waits until {need.instance} is started, not until it is ready"
+            yield Remark(CHANGED, "dependsOn", text, names)
+    yield from unsupported_probe_remarks(unit)
 
 
-def unsupported_probe_notes(unit: Unit) -> Iterator[str]:
-    """Return notes about readiness checks that a container cannot run."""
+def unsupported_probe_remarks(unit: Unit) -> Iterator[Remark]:
+    """Return remarks about readiness checks that a container cannot run."""
     if unit.ready.log is not None:
-        yield f"{unit.name}: ready.log: nothing reads its output there"
+        yield Remark(LOST, "ready", "log: nothing reads its output there", (unit.name,))
     if unit.ready.notify:
-        yield f"{unit.name}: ready.notify: not available in a container"
+        yield Remark(LOST, "ready", "notify: not available in a container", (unit.name,))
+
+
+def _secret_remarks(stack: Stack) -> Iterator[Remark]:
+    for unit in stack.units:
+        if keys := sorted({hidden.key for hidden in unit.hidden.values()}):
+            text = f"docker compose takes secrets from its environment: {', '.join(keys)}"
+            yield Remark(INFO, "secrets", text, (unit.name,))
+
+
+def _hidden_text(hidden: Hidden) -> str:
+    # compose-spec, 12-interpolation.md: an unset variable is an error.
+    secret = f"${{{hidden.key}:?it is not written, for it is secret}}"
+    return f"{_escaped(hidden.before)}{secret}{_escaped(hidden.after)}"
 
 
 def _relative(path: str, place: str) -> str:

@@ -8,21 +8,22 @@ from collections.abc import Iterator, Mapping
 from shlex import join, quote
 from urllib.parse import urlsplit
 
-from portweave.exports.compose import image_of, unsupported_probe_notes
+from portweave.exports.compose import image_of, unsupported_probe_remarks
 from portweave.exports.model import (
     Exported,
+    Hidden,
     Stack,
     Unit,
     VariableFile,
     as_yaml,
-    export_line_notes,
+    export_line_remarks,
     header,
     is_own_url,
     label_of,
     labels_of,
-    merged_notes,
     whole_seconds,
 )
+from portweave.exports.remarks import CHANGED, INFO, LOST, Remark, merged
 from portweave.planning.environment_layers import compose_name
 from portweave.supervisor.services.plan import (
     Condition,
@@ -52,17 +53,21 @@ def export(stack: Stack) -> Exported:
     units = {unit.service: unit for unit in stack.units if unit.number == 1}
     labels = labels_of(units, label_of, _LONGEST)
     shared = _shared_variables(list(units.values()))
-    notes = [*stack.notes, *_secret_notes(stack), *export_line_notes(stack.units, "kubectl")]
+    remarks = [
+        *stack.remarks,
+        *_secret_remarks(stack),
+        *export_line_remarks(stack.units, "kubectl"),
+    ]
     files: list[tuple[str, str]] = []
     if shared:
         text = as_yaml([_config_map(shared, stack)], starts="---\n")
         files.append((_SHARED_FILE, header(FORM, ()) + text))
     for service, unit in units.items():
-        own = list(_notes(unit, stack, units))
+        own = merged(_remarks(unit, stack, units))
         text = as_yaml(_manifests(unit, stack, labels, units, shared), starts="---\n")
         files.append((f"{labels[service]}.yaml", header(FORM, own) + text))
-        notes += own
-    return Exported(tuple(files), merged_notes(notes))
+        remarks += own
+    return Exported(tuple(files), merged(remarks))
 
 
 def _shared_variables(units: list[Unit]) -> Mapping[str, str]:
@@ -154,6 +159,8 @@ def _pod(
         if key not in shared or key in unit.settled
     ]
     secret = compose_name(stack.project, stack.namespace)
+    for name_, hidden in unit.hidden.items():
+        env += _hidden_variable(name_, hidden, f"{_secret(secret)}-outside")
     for key in unit.passed:
         chosen = {"name": f"{_secret(secret)}-outside", "key": key, "optional": True}
         env.append({"name": key, "valueFrom": {"secretKeyRef": chosen}})
@@ -247,50 +254,64 @@ def _needed(unit: Unit, condition: Condition) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _notes(unit: Unit, stack: Stack, units: Mapping[str, Unit]) -> Iterator[str]:
-    name = unit.service
-    for note in unit.left_out:
-        yield f"{name}: {note}"
+def _remarks(unit: Unit, stack: Stack, units: Mapping[str, Unit]) -> Iterator[Remark]:
+    names = (unit.service,)
+    yield from unit.remarks
     if not unit.image:
-        yield (
-            f"{name}: {image_of(unit, stack)} must be built and pushed, or name another image with"
-            f" --image {name}=IMAGE"
+        text = (
+            f"{image_of(unit, stack)} must be built and pushed, or name another image with"
+            f" --image {unit.service}=IMAGE"
         )
+        yield Remark(LOST, "image", text, names)
     if unit.replicas > 1 and not unit.oneshot:
-        yield f"{name}: its {unit.replicas} instances share a port and PORTWEAVE_INSTANCE=1"
+        text = f"its {unit.replicas} instances share a port and PORTWEAVE_INSTANCE=1"
+        yield Remark(CHANGED, "scale", text, names)
     if unit.replicas > 1 and unit.oneshot:
-        yield f"{name}: it runs once, not {unit.replicas} times"
+        yield Remark(CHANGED, "scale", f"it runs once, not {unit.replicas} times", names)
     for other in _needed(unit, Condition.COMPLETED):
-        yield (
-            f"{name}: it does not wait for {other}: kubectl wait --for=condition=complete"
+        text = (
+            f"it does not wait for {other}: kubectl wait --for=condition=complete"
             f" job/{label_of(other)}"
         )
+        yield Remark(LOST, "dependsOn", text, names)
     for other in _needed(unit, Condition.STARTED):
-        yield f"{name}: it does not wait until {other} was started"
+        yield Remark(CHANGED, "dependsOn", f"it does not wait until {other} was started", names)
     for other in _needed(unit, Condition.READY):
         if units[other].port is None:
-            yield f"{name}: it does not wait for {other}, which has no port"
+            text = f"it does not wait for {other}, which has no port"
+            yield Remark(LOST, "dependsOn", text, names)
     if not unit.oneshot and unit.restart.when is not When.ALWAYS:
-        yield f"{name}: restart: {unit.restart.when.value}: a Deployment always restarts it"
+        text = f"{unit.restart.when.value}: a Deployment always restarts it"
+        yield Remark(CHANGED, "restart", text, names)
     if unit.stop_signal != "SIGTERM":
-        yield f"{name}: stopSignal: {unit.stop_signal}: the image must set it (STOPSIGNAL)"
-    yield from unsupported_probe_notes(unit)
+        text = f"{unit.stop_signal}: the image must set it (STOPSIGNAL)"
+        yield Remark(CHANGED, "stopSignal", text, names)
+    yield from unsupported_probe_remarks(unit)
 
 
-def _secret_notes(stack: Stack) -> Iterator[str]:
+def _secret_remarks(stack: Stack) -> Iterator[Remark]:
     files = dict.fromkeys(file.path for unit in stack.units for file in unit.files)
     for path in files:
         name = _secret_of(VariableFile(path, required=False), stack)
         shown = path.removeprefix(f"{stack.root.rstrip('/')}/")
         command = f"kubectl create secret generic {name} --from-env-file={quote(shown)}"
-        yield f"create a secret from {shown}: {command}"
-    passed = sorted({key for unit in stack.units for key in unit.passed})
-    if passed:
+        yield Remark(INFO, "secrets", f"create a secret from {shown}: {command}")
+    keys = {key for unit in stack.units for key in unit.passed}
+    keys |= {hidden.key for unit in stack.units for hidden in unit.hidden.values()}
+    if keys:
         name = f"{_secret(compose_name(stack.project, stack.namespace))}-outside"
-        words = " ".join(f'--from-literal={key}="${key}"' for key in passed)
-        yield (
-            f"create a secret from outside variables: kubectl create secret generic {name} {words}"
-        )
+        words = " ".join(f'--from-literal={key}="${key}"' for key in sorted(keys))
+        text = f"create a secret from variables: kubectl create secret generic {name} {words}"
+        yield Remark(INFO, "secrets", text)
+
+
+def _hidden_variable(name: str, hidden: Hidden, secret: str) -> list[Manifest]:
+    chosen = {"secretKeyRef": {"name": secret, "key": hidden.key}}
+    if not hidden.before and not hidden.after:
+        return [{"name": name, "valueFrom": chosen}]
+    # Kubernetes substitutes variables that stand before this one.
+    text = f"{_escaped(hidden.before)}$({hidden.key}){_escaped(hidden.after)}"
+    return [{"name": hidden.key, "valueFrom": chosen}, {"name": name, "value": text}]
 
 
 def _secret_of(file: VariableFile, stack: Stack) -> str:

@@ -8,8 +8,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from urllib.parse import urlsplit
 
-from portweave.encoding.value import value
+from portweave import __version__
+from portweave.encoding.value import field, value
 from portweave.errors import ExportNameError
+from portweave.exports.remarks import LOST, Remark
 from portweave.supervisor.services.plan import (
     Need,
     ReadyPlan,
@@ -34,6 +36,21 @@ class VariableFile:
     path: str
     required: bool
     has_exports: bool = False
+
+
+@value
+class Hidden:
+    """A variable whose value is a secret, or has one in it. The export refers to the secret.
+
+    Attributes:
+        key: The name under which the user keeps the secret outside of the export.
+        before: The text before the secret, as `postgres://shop:`.
+        after: The text after it.
+    """
+
+    key: str
+    before: str = ""
+    after: str = ""
 
 
 @value
@@ -62,7 +79,8 @@ class Unit:
         replicas: The number of instances of its service.
         has_image: Whether its folder defines how to build an image.
         image: The image; empty where the user named none.
-        left_out: Settings that no format can express, one line each.
+        hidden: Variables with secrets from definition files; they are in no other mapping.
+        remarks: Differences that do not depend on the format.
     """
 
     name: str
@@ -86,7 +104,8 @@ class Unit:
     replicas: int = 1
     has_image: bool = False
     image: str = ""
-    left_out: tuple[str, ...] = ()
+    hidden: Mapping[str, Hidden] = field(default_factory=dict[str, Hidden])
+    remarks: tuple[Remark, ...] = ()
 
     def kept_defaults(self) -> dict[str, str]:
         """Return the defaults that no file overrides."""
@@ -108,7 +127,7 @@ class Stack:
         place: The folder for the exported files.
         units: In the order of the definition files.
         path: The `PATH` that commands are looked up in.
-        notes: What the export leaves out, one line each.
+        remarks: Differences of the stack that do not depend on the format.
     """
 
     project: str
@@ -117,7 +136,7 @@ class Stack:
     place: str
     units: tuple[Unit, ...]
     path: str = ""
-    notes: tuple[str, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
 
 @value
@@ -126,11 +145,11 @@ class Exported:
 
     Attributes:
         files: File name to text.
-        notes: What the export leaves out, one line each.
+        remarks: What differs there, merged; lost settings come first.
     """
 
     files: tuple[tuple[str, str], ...]
-    notes: tuple[str, ...]
+    remarks: tuple[Remark, ...]
 
 
 def label_of(name: str) -> str:
@@ -162,14 +181,11 @@ def labels_of(names: Iterable[str], form: Callable[[str], str], longest: int) ->
     return found
 
 
-def header(form: str, notes: Iterable[str]) -> str:
-    """Return the comment at the top of a file: its origin, and what it leaves out."""
-    lines = [f"# {MARK} {form}`."]
-    # A line feed would end the comment.
-    told = [" ".join(note.split()) for note in notes]
-    if told:
-        lines.append("# Left out, or to check:")
-    return "\n".join([*lines, *(f"# - {note}" for note in told)]) + "\n"
+def header(form: str, remarks: Iterable[Remark]) -> str:
+    """Return the comment at the top of a file: its origin, and what differs from `up`."""
+    lines = [f"# {MARK} {form}` of portweave {__version__}."]
+    lines += [f"# - {remark.line()}" for remark in remarks]
+    return "\n".join(lines) + "\n"
 
 
 class MergeKey(str):
@@ -213,21 +229,8 @@ def as_yaml(
     )
 
 
-def merged_notes(notes: Iterable[str]) -> tuple[str, ...]:
-    """Merge equal notes about several names: `api, web: …`."""
-    names: dict[str, list[str]] = {}
-    for note in notes:
-        name, _, text = note.partition(": ")
-        names.setdefault(text, []).append(name)
-    return tuple(
-        f"{', '.join(dict.fromkeys(found))}: {text}" if text else line
-        for text, found in names.items()
-        for line in (found if not text else found[:1])
-    )
-
-
-def export_line_notes(units: Iterable[Unit], reader: str) -> Iterator[str]:
-    """Return notes about variable files that the reader does not fully understand.
+def export_line_remarks(units: Iterable[Unit], reader: str) -> Iterator[Remark]:
+    """Return remarks about variable files that the reader does not fully understand.
 
     Args:
         units: The units with the files.
@@ -235,7 +238,7 @@ def export_line_notes(units: Iterable[Unit], reader: str) -> Iterator[str]:
     """
     found = dict.fromkeys(file.path for unit in units for file in unit.files if file.has_exports)
     for path in found:
-        yield f"{path}: {reader} ignores lines that begin with export"
+        yield Remark(LOST, "envFile", f"{path}: {reader} ignores lines that begin with export")
 
 
 def is_own_url(url: str, port: int | None) -> bool:

@@ -3,10 +3,15 @@
 import os
 import re
 import signal
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 from portweave.allocator.naming import full_name
-from portweave.exports.model import Stack, Unit, VariableFile, label_of
+from portweave.encoding.value import replace
+from portweave.exports.differences import container_remarks, service_remarks, stack_remarks
+from portweave.exports.model import Hidden, Stack, Unit, VariableFile, label_of
+from portweave.exports.remarks import LOST, Remark
+from portweave.exports.secrets import hidden_variable, with_distinct_keys, without_secrets
 from portweave.planning.allocation import AllocatedProject
 from portweave.planning.environment_layers import HOST
 from portweave.planning.stack_plan import make_plan
@@ -43,10 +48,7 @@ def stack_of(
     Raises:
         PortweaveError: A file of variables cannot be read, or nothing can be exported.
     """
-    notes: list[str] = []
-    if allocated.inherited:
-        names = ", ".join(sorted(allocated.inherited))
-        notes.append(f"{names}: their values in this terminal")
+    inherited = tuple(sorted(allocated.inherited))
     allocated = AllocatedProject(
         allocated.project,
         allocated.entry,
@@ -58,13 +60,13 @@ def stack_of(
         warnings=allocated.warnings,
     )
     plan = make_plan(allocated, options, {})
-    notes += [f"{name}: not exported, {why}" for name, why in plan.left_out]
-    chosen = [instance for instance in plan.instances if instance.name in plan.wanted]
+    chosen = [
+        instance
+        for instance in plan.instances
+        if instance.name in plan.wanted and not instance.hook
+    ]
     maker = _Maker(allocated, {instance.name for instance in chosen}, images, apart=apart)
-    units = [maker.unit(instance) for instance in chosen]
-    if any(unit.port is not None for unit in units):
-        notes.append("names of routes, and the proxy: PORTWEAVE_URL has the port")
-    notes.append("calls between services (PORTWEAVE_SOCKET, PORTWEAVE_TOKEN) need portweave up")
+    units = maker.units(chosen)
     return Stack(
         project=plan.project,
         namespace=plan.namespace,
@@ -72,7 +74,7 @@ def stack_of(
         place=place,
         units=tuple(units),
         path="" if apart else environ.get("PATH", ""),
-        notes=tuple(notes),
+        remarks=tuple(stack_remarks(allocated.project.definitions, plan, inherited)),
     )
 
 
@@ -87,6 +89,7 @@ class _Maker:
     ) -> None:
         self._allocated = allocated
         self._names = names
+        self._counts = Counter(name.partition(".")[0] for name in names)
         self._images = images
         self._apart = apart
         self._root = allocated.project.worktree.root
@@ -98,12 +101,28 @@ class _Maker:
             git_common_dir=worktree.git_common_dir,
             worktree_root=worktree.root,
         )
+        self._templates = {
+            name: template
+            for service in allocated.project.definitions.services
+            for name, template in service.discovery_env
+        }
+        self._port_variables = {
+            "PORT",
+            *(s.env_var for s in allocated.project.definitions.services if s.env_var),
+        }
+        self._secrets: dict[str, dict[str, str]] = {}
         self._shared = self._computed()
         self._files = [(f"{self._root.rstrip('/')}/.env", False)]
         self._files += [(f.path, f.required) for f in allocated.project.definitions.env_files]
 
-    def unit(self, plan: InstancePlan) -> Unit:
-        """Build one unit."""
+    def units(self, plans: list[InstancePlan]) -> list[Unit]:
+        """Build the units; equal secrets of several services get one key."""
+        units = [self._unit(plan) for plan in plans]
+        hidden = {unit.service: unit.hidden for unit in units}
+        keyed = with_distinct_keys(hidden, self._secrets)
+        return [replace(unit, hidden=keyed[unit.service]) for unit in units]
+
+    def _unit(self, plan: InstancePlan) -> Unit:
         service = self._services[plan.service]
         files = [*self._files, *((file.path, file.required) for file in service.env_files)]
         held: dict[str, str] = {}
@@ -114,29 +133,58 @@ class _Maker:
                 held |= read_env_file(path, required=required).values
                 found.append(VariableFile(path, required, _has_exports(path)))
         image = self._images.get(service.name, "")
+        settled = self._settled(service, plan)
+        templates = self._templates | {n: t for n, t in service.environment if t is not None}
+        hidden: dict[str, Hidden] = {}
+        for name, text in (
+            {n: t for n, t in self._shared.items() if n not in held} | settled
+        ).items():
+            reference = hidden_variable(
+                name, templates.get(name, text), text, may_split=self._apart
+            )
+            if reference is not None and name not in self._port_variables:
+                hidden[name] = reference
+        secrets = {name: (self._shared | settled)[name] for name in hidden}
+        self._secrets[service.name] = secrets
+        ready = plan.ready
+        if ready.exec is not None:
+            ready = replace(ready, exec=without_secrets(ready.exec, secrets))
+        if ready.http is not None:
+            ready = replace(ready, http=without_secrets((ready.http,), secrets)[0])
+        argv = without_secrets(self._argv(service, plan), secrets)
+        is_masked = ready != plan.ready or argv != self._argv(service, plan)
+        remarks = service_remarks(service, plan, self._counts)
+        if is_masked:
+            text = "it has a secret, which is not written; put it into a file of variables"
+            remarks.append(Remark(LOST, "command", text, (plan.name,)))
+        if self._apart:
+            remarks += container_remarks(service, plan, self._root, self._with_own_hosts)
         return Unit(
             name=plan.name,
             service=plan.service,
             number=plan.number,
-            argv=self._argv(service, plan),
+            argv=argv,
             folder=plan.working_dir,
             port=plan.port,
             needs=tuple(need for need in plan.needs if need.instance in self._names),
-            ready=plan.ready,
+            ready=ready,
             restart=plan.restart,
             oneshot=plan.oneshot,
             tty=plan.tty is True,
             stop_signal=signal.Signals(plan.stop_signal).name,
             stop_grace_s=plan.stop_grace_s,
-            defaults=self._shared,
-            settled=self._settled(service, plan),
+            defaults={n: t for n, t in self._shared.items() if n not in hidden}
+            if hidden
+            else self._shared,
+            settled={n: t for n, t in settled.items() if n not in hidden},
             passed=tuple(name for name, text in service.environment if text is None),
             files=tuple(found),
             in_files=frozenset(held),
-            replicas=sum(1 for name in self._names if name.partition(".")[0] == plan.service),
+            replicas=self._counts[plan.service],
             has_image=os.path.exists(f"{plan.working_dir}/Dockerfile"),
             image=image,
-            left_out=tuple(self._left_out(service, plan)),
+            hidden=hidden,
+            remarks=tuple(remarks),
         )
 
     def _computed(self) -> dict[str, str]:
@@ -193,41 +241,6 @@ class _Maker:
         own = len(service.command)
         added = tuple(word.replace(HOST, EVERYWHERE) for word in plan.argv[own:])
         return (*plan.argv[:own], *added)
-
-    def _left_out(self, service: Service, plan: InstancePlan) -> list[str]:
-        left_out: list[str] = []
-        if service.watch:
-            left_out.append("watch: a change of files restarts nothing")
-        missing = [
-            other.name
-            for other in service.depends_on
-            if not any(name.partition(".")[0] == other.name for name in self._names)
-        ]
-        if missing:
-            left_out.append(f"dependsOn: {', '.join(missing)}: not exported")
-        if not self._apart:
-            return left_out
-        command = service.command if isinstance(service.command, str) else plan.command
-        if HOST in command or "localhost" in command:
-            left_out.append(
-                "its command names this machine, which in a container is the container itself"
-            )
-        folder = os.path.relpath(plan.working_dir, self._root)
-        if folder != ".":
-            left_out.append(f"workingDir: {folder}: the image's working directory applies")
-        held = {
-            name
-            for name, template in (*service.discovery_env, *service.environment)
-            if template is not None
-            and (
-                HOST in self._with_own_hosts(template)
-                or "localhost" in self._with_own_hosts(template)
-            )
-        }
-        if held:
-            names = ", ".join(sorted(held))
-            left_out.append(f"{names}: still names the container itself")
-        return left_out
 
 
 def _has_exports(path: str) -> bool:

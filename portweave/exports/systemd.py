@@ -12,11 +12,11 @@ from portweave.exports.model import (
     Exported,
     Stack,
     Unit,
-    export_line_notes,
+    export_line_remarks,
     header,
     labels_of,
-    merged_notes,
 )
+from portweave.exports.remarks import CHANGED, INFO, LOST, Remark, merged
 from portweave.supervisor.services.plan import (
     Condition,
     When,
@@ -40,9 +40,9 @@ def export(stack: Stack) -> Exported:
     labels = labels_of((unit.name for unit in stack.units), _safe, _LONGEST - len(base))
     names = {name: f"{base}-{label}.service" for name, label in labels.items()}
     target = f"{base}.target"
-    notes = [*stack.notes, *export_line_notes(stack.units, "systemd")]
-    notes += [note for unit in stack.units for note in _notes(unit)]
-    told = merged_notes(notes)
+    remarks = [*stack.remarks, *export_line_remarks(stack.units, "systemd")]
+    remarks += [remark for unit in stack.units for remark in _remarks(unit, _secrets(unit, stack))]
+    told = merged(remarks)
     files = [(target, _target(stack, list(names.values()), told))]
     files += [(names[unit.name], _service(unit, stack, target, names)) for unit in stack.units]
     return Exported(tuple(files), told)
@@ -52,7 +52,7 @@ def _safe(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9:_.-]+", "-", name)
 
 
-def _target(stack: Stack, names: list[str], told: tuple[str, ...]) -> str:
+def _target(stack: Stack, names: list[str], told: tuple[Remark, ...]) -> str:
     lines = [
         "[Unit]",
         f"Description={_line(f'{stack.project}, worktree {stack.namespace}')}",
@@ -94,6 +94,8 @@ def _service(unit: Unit, stack: Stack, target: str, names: Mapping[str, str]) ->
         lines.append(f"PassEnvironment={' '.join(unit.passed)}")
     # systemd.exec(5): files win over Environment=, and later files over earlier ones.
     lines += [f"EnvironmentFile={'' if f.required else '-'}{_path(f.path)}" for f in unit.files]
+    if unit.hidden:
+        lines.append(f"EnvironmentFile={_secrets(unit, stack)}")
     lines.append(f"ExecStart={_command(unit)}")
     lines += [f"ExecStartPost={_words(argv)}" for argv in _wait_steps(unit)]
     if _wait_steps(unit) or unit.ready.notify:
@@ -115,7 +117,7 @@ def _service(unit: Unit, stack: Stack, target: str, names: Mapping[str, str]) ->
         "[Install]",
         f"WantedBy={target}",
     ]
-    return header(FORM, [*_notes(unit)]) + "\n".join(lines) + "\n"
+    return header(FORM, [*_remarks(unit, _secrets(unit, stack))]) + "\n".join(lines) + "\n"
 
 
 def _type(unit: Unit) -> str:
@@ -163,19 +165,30 @@ def _wait_steps(unit: Unit) -> list[tuple[str, ...]]:
     return found
 
 
-def _notes(unit: Unit) -> Iterator[str]:
-    for note in unit.left_out:
-        yield f"{unit.name}: {note}"
+def _secrets(unit: Unit, stack: Stack) -> str:
+    """Return the path of the file with the secrets of a service; %E is ~/.config or /etc."""
+    return f"%E/portweave/{_safe(stack.project)}-{_safe(stack.namespace)}-{_safe(unit.service)}.env"
+
+
+def _remarks(unit: Unit, secrets: str) -> Iterator[Remark]:
+    names = (unit.name,)
+    yield from unit.remarks
+    if unit.hidden:
+        path = secrets.replace("%E", "~/.config")
+        text = f"write {', '.join(unit.hidden)} into {path}, with mode 600"
+        yield Remark(INFO, "secrets", text, names)
     if unit.ready.log is not None:
-        yield f"{unit.name}: ready.log: for systemd it is ready once it runs"
+        yield Remark(LOST, "ready", "log: for systemd it is ready once it runs", names)
     if unit.ready.probes and unit.ready.written:
-        yield f"{unit.name}: systemd does not probe it after it is ready"
+        yield Remark(CHANGED, "ready", "systemd does not probe it after it is ready", names)
     if unit.restart.when is not When.NO:
-        yield f"{unit.name}: it restarts every 0.5 s, without growing delays"
+        text = "it restarts every 0.5 s, without growing delays"
+        yield Remark(CHANGED, "restart", text, names)
     if unit.oneshot and unit.restart.when is When.ALWAYS:
-        yield f"{unit.name}: restart: always: systemd allows only on-failure for a oneshot service"
+        text = "always: systemd allows only on-failure for a oneshot service"
+        yield Remark(CHANGED, "restart", text, names)
     if unit.tty:
-        yield f"{unit.name}: tty: its output goes to the journal"
+        yield Remark(CHANGED, "tty", "its output goes to the journal", names)
 
 
 def _span(time_s: float) -> str:

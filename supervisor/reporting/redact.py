@@ -13,7 +13,10 @@ _TELLING = re.compile(
     re.IGNORECASE,
 )
 # RFC 3986, section 3.2.1: the password of a URL.
-_USERINFO = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")
+USERINFO = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")
+
+# Values that are no secrets under any name: numbers of ports, switches.
+_PLAIN = re.compile(r"\d{1,5}|true|false|yes|no|on|off", re.IGNORECASE)
 
 # A secret that a program prints by its name (`API_KEY=…`, `"password": "…"`), or as a header. Prose
 # such as `unexpected token: x` is none: a name in quotes or an equals sign tells the difference.
@@ -30,7 +33,34 @@ def hide(text: str, environment: Mapping[str, str]) -> str:
         return text
     for secret in sorted(set(_secrets(environment)), key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
-    return _USERINFO.sub(lambda match: match[0].replace(f":{match[1]}@", f":{HIDDEN}@"), text)
+    return USERINFO.sub(lambda match: match[0].replace(f":{match[1]}@", f":{HIDDEN}@"), text)
+
+
+def is_secret(name: str, text: str) -> bool:
+    """Whether a variable is a secret by its name, or has the password of a URL.
+
+    Numbers of ports and switches are none, whatever the name.
+    """
+    if not text or _PLAIN.fullmatch(text):
+        return False
+    return bool(_TELLING.search(name) or USERINFO.search(text))
+
+
+def hide_literals(text: str, environment: Mapping[str, str]) -> str:
+    """Mask what `hide_printed` masks in a command, without references such as `TOKEN=$TOKEN`.
+
+    Args:
+        text: A word or a shell command.
+        environment: Variables that a secret may come from.
+    """
+    return _PRINTED.sub(_mask_literal, hide(text, environment))
+
+
+def _mask_literal(match: re.Match[str]) -> str:
+    text = match["text"] or match["token"]
+    if text.startswith(("$", "`")) or _PLAIN.fullmatch(text):
+        return match[0]
+    return _mask_printed(match)
 
 
 def hide_printed(text: str, environment: Mapping[str, str]) -> str:
@@ -65,4 +95,4 @@ def _secrets(environment: Mapping[str, str]) -> Iterator[str]:
             if len(joined := " ".join(value.split())) >= _SHORTEST:
                 yield joined
         if "://" in value:
-            yield from (found for found in _USERINFO.findall(value) if len(found) >= _SHORTEST)
+            yield from (found for found in USERINFO.findall(value) if len(found) >= _SHORTEST)

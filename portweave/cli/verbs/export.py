@@ -11,7 +11,8 @@ from portweave.arguments.args import (
 )
 from portweave.cli.option_values import request_of
 from portweave.encoding.terminal_escapes import write_data
-from portweave.errors import ExportFileError, UsageError
+from portweave.errors import ExportFileError, ExportLostError, UsageError
+from portweave.exports.remarks import KEYS, lost_keys
 from portweave.planning.allocation import allocate
 from portweave.planning.planned_stack import requested_project
 
@@ -25,6 +26,10 @@ OPTIONS = (
         "-o", "--output", metavar="DIR", values="folders", about="write files there, not to stdout"
     ),
     Option("--force", about="with --output: replace files that are not of export"),
+    Option("--check", about="exit with 1 if a setting is lost; without --output, print no files"),
+    Option(
+        "--allow", metavar="KEY", values=KEYS, many=True, about="with --check: accept this loss"
+    ),
     Option("--image", metavar="NAME=IMAGE", many=True, about="the image of a service"),
     Option("--scale", metavar="NAME=N", values="counts", many=True, about="N instances of one"),
     Option(
@@ -44,9 +49,10 @@ Print the stack, or the named services and what they need, as
   kubernetes   Deployments, Jobs and Services, a file for each service
 
 The result has commands, variables, ports, readiness, order, restarts and stopping. Comments and
-stderr name all that it lacks. It refers to files of variables (.env), but contains none of their
-values, and no variables of this terminal. In containers each service finds the others by their
-names: http://127.0.0.1:${api} becomes http://api:30001.
+stderr name all that differs, each with a key: what is lost, what is changed, and what is left to do
+(info). It refers to files of variables (.env), but contains none of their values, no variables of
+this terminal, and no secrets of definition files. In containers each service finds the others by
+their names: http://127.0.0.1:${api} becomes http://api:30001.
 
 The worktree gets its ports on first use, as with `run`. --json prints files and remarks as JSON.
 """
@@ -71,6 +77,13 @@ def run(args: Args) -> int:
     if images and form == "systemd":
         raise UsageError("--image is for compose and kubernetes")
     folder = args.text("output")
+    allowed = args.texts("allow")
+    for key in allowed:
+        if key not in KEYS:
+            hint = f"the keys are {', '.join(KEYS)}"
+            raise UsageError(f"--allow: there is no key '{key}'", hint=hint)
+    if allowed and not args.flag("check"):
+        raise UsageError("--allow goes with --check")
     stack = stack_of(
         allocate(project, check_listeners=False),
         request.options,
@@ -80,7 +93,8 @@ def run(args: Args) -> int:
         place=os.path.realpath(folder or "."),
     )
     exported: Exported = import_module(f"portweave.exports.{form}").export(stack)
-    if folder is not None:
+    lost = lost_keys(exported.remarks, allowed) if args.flag("check") else []
+    if folder is not None and not lost:
         _write(folder, exported, force=args.flag("force"))
     if args.flag("json"):
         import json
@@ -89,14 +103,28 @@ def run(args: Args) -> int:
             "schemaVersion": 1,
             "format": form,
             "files": [{"name": name, "text": text} for name, text in exported.files],
-            "notCarriedOver": list(exported.notes),
+            "remarks": [
+                {
+                    "kind": remark.kind,
+                    "key": remark.key,
+                    "services": list(remark.names),
+                    "text": remark.text,
+                }
+                for remark in exported.remarks
+            ],
         }
+        if lost:
+            fields["error"] = ExportLostError(form, lost).as_json()
         print(json.dumps(fields, ensure_ascii=False, indent=2))
-    elif folder is None:
+    elif folder is None and not args.flag("check"):
         _print(exported, form)
-    for note in exported.notes:
-        print(f"[portweave] {note}", file=sys.stderr)
-    return 0
+    for remark in exported.remarks:
+        print(f"[portweave] {remark.line()}", file=sys.stderr)
+    if not lost:
+        return 0
+    if args.flag("json"):
+        return 1
+    raise ExportLostError(form, lost)
 
 
 def _image(text: str, names: set[str]) -> tuple[str, str]:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from portweave.errors import ExportFileError, ExportNameError
+from portweave import __version__
+from portweave.errors import ExportFileError, ExportLostError, ExportNameError
 
 if TYPE_CHECKING:
     from tests.support.commands import Cli
@@ -46,7 +47,23 @@ services:
     environment: {API: "http://localhost:${api}/v1", OTHER: "http://127.0.0.1:9"}
   extra: {command: sleep 9, port: false, profiles: [all]}
 """
-SECRETS = ("s3cr3t-of-env", "s3cr3t-of-file", "s3cr3t-of-shell", "s3cr3t-override")
+HIDDEN = ("s3cr3t-literal", "s3cr3t-other", "s3cr3t-in-url", "s3cr3t-found", "s3cr3t-word")
+SECRETS = (*HIDDEN, "s3cr3t-of-env", "s3cr3t-of-file", "s3cr3t-of-shell", "s3cr3t-override")
+
+
+# Secrets that stand in a definition file itself.
+PLANTED = """
+services:
+  one:
+    command: serve --password s3cr3t-word
+    environment: {DB_PASSWORD: s3cr3t-literal, BUS: "nats://me:s3cr3t-in-url@10.0.0.1:${one}"}
+    discoveryEnv: {ONE: "redis://:s3cr3t-found@127.0.0.1:${one}", AUTH_URL: "http://127.0.0.1:${one}"}
+  two:
+    command: [serve, --token=s3cr3t-word, "s3cr3t-other"]
+    environment: {DB_PASSWORD: s3cr3t-other}
+    ready: {http: "http://me:s3cr3t-word@127.0.0.1:${two}/", exec: [ask, --secret, s3cr3t-word]}
+hooks: {setup: {command: make s3cr3t-word, environment: {TOKEN: s3cr3t-word}}}
+"""
 
 
 @pytest.fixture
@@ -66,7 +83,12 @@ def files_of(cli: "Cli", root: Path, *words: str) -> tuple[dict[str, str], list[
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert (found["schemaVersion"], found["format"]) == (1, words[0])
-    return {one["name"]: one["text"] for one in found["files"]}, found["notCarriedOver"]
+    remarks = [
+        f"{one['kind']} ({one['key']}): {', '.join([*one['services'], ''])}".removesuffix(", ")
+        + f"{': ' if one['services'] else ''}{one['text']}"
+        for one in found["remarks"]
+    ]
+    return {one["name"]: one["text"] for one in found["files"]}, remarks
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -79,7 +101,50 @@ def test_no_secret_is_written_anywhere(cli: "Cli", shop: Path, form: str) -> Non
     # The export refers to these files.
     assert ".env" in done.stdout + done.stderr
     assert "LANG" in done.stdout
-    assert "DATABASE_URL: their values in this terminal" in done.stderr
+    assert "changed (inherited): DATABASE_URL: their values in this terminal" in done.stderr
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_secret_of_a_definition_file_is_written(cli: "Cli", project: Path, form: str) -> None:
+    (project / "portweave.yaml").write_text(PLANTED)
+    done = cli("export", form, cwd=project)
+    assert done.returncode == 0, done.stderr
+    assert not re.findall(r"s3cr3t-\S+", done.stdout + done.stderr)
+    assert re.search(r"info \(secrets\): .*DB_PASSWORD", done.stderr)
+    assert "lost (command): one, two: it has a secret" in done.stderr
+    assert "lost (hooks): setup: " in done.stderr
+    assert re.search(r"AUTH_URL.*http://(one|127\.0\.0\.1):\d+|name: AUTH_URL", done.stdout)
+
+
+def test_a_lost_setting_is_an_error_only_if_it_is_not_allowed(
+    cli: "Cli", shop: Path, tmp_path: Path
+) -> None:
+    words = ("export", "systemd", "--check")
+    out = tmp_path / "out"
+    done = cli(*words, "-o", out, cwd=shop)
+    assert done.returncode == 1
+    assert ExportLostError.code in done.stderr
+    assert not out.exists()
+    assert done.stderr.count("lost (watch)") == 1
+    found = cli(*words, "--json", cwd=shop)
+    assert found.returncode == 1
+    assert json.loads(found.stdout)["error"]["code"] == ExportLostError.code
+    lost = [one["key"] for one in json.loads(found.stdout)["remarks"] if one["kind"] == "lost"]
+    assert set(lost) == {"watch", "envFile"}
+    allowed = [word for key in lost for word in ("--allow", key)]
+    accepted = cli(*words, *allowed, cwd=shop)
+    assert (accepted.returncode, accepted.stdout) == (0, "")
+    assert cli(*words, *allowed, "-o", out, cwd=shop).returncode == 0
+    assert out.exists()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_same_stack_gives_the_same_bytes(cli: "Cli", shop: Path, form: str) -> None:
+    first, second = (
+        cli("export", form, cwd=shop, env={"PYTHONHASHSEED": seed}) for seed in ("1", "2")
+    )
+    assert (first.stdout, first.stderr) == (second.stdout, second.stderr)
+    assert f"# Made by `portweave export {form}` of portweave {__version__}." in first.stdout
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -87,11 +152,17 @@ def test_omissions_are_printed_and_written_into_the_files(
     cli: "Cli", shop: Path, form: str
 ) -> None:
     files, notes = files_of(cli, shop, form)
-    for told in ("watch: a change", "extra: not exported, it needs --profile all", "calls"):
+    for told in (
+        "lost (watch): api",
+        "extra: not exported, it needs --profile all",
+        "calls",
+    ):
         assert any(told in note for note in notes), told
     text = "".join(files.values())
-    assert "watch: a change of files restarts nothing" in text
-    assert cli("export", form, cwd=shop).stderr.splitlines() == [f"[portweave] {n}" for n in notes]
+    assert "a change of files restarts nothing" in text
+    assert cli("export", form, cwd=shop).stderr.splitlines() == [
+        f"[portweave] {note}" for note in notes
+    ]
 
 
 def test_compose(cli: "Cli", shop: Path) -> None:
@@ -126,7 +197,7 @@ def test_compose(cli: "Cli", shop: Path) -> None:
         "api": {"condition": "service_healthy"},
         "api-2": {"condition": "service_healthy"},
     }
-    assert "web: OTHER: still names the container itself" in notes
+    assert "lost (environment): web: OTHER: still names the container itself" in notes
     check_services(services)
 
 
@@ -293,6 +364,8 @@ def test_only_named_services_and_their_dependencies_are_exported(cli: "Cli", sho
         ([], "export as what?"),
         (["helm"], "no export for 'helm'"),
         (["compose", "--", "x"], "no export for 'compose'"),
+        (["compose", "--check", "--allow", "wach"], "there is no key 'wach'"),
+        (["compose", "--allow", "watch"], "--allow goes with --check"),
         (["compose", "--image", "web"], "--image takes NAME=IMAGE"),
         (["compose", "--image", "wbe=x"], "wbe"),
         (["systemd", "--image", "web=x"], "--image is for"),

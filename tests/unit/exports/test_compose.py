@@ -153,15 +153,15 @@ def test_a_dependent_waits_for_a_condition_that_compose_supports() -> None:
         "web-2": {"condition": "service_started"},
     }
     assert "healthcheck" not in found["job"]
-    notes = export(stack(*units)).notes
+    notes = [remark.sentence() for remark in export(stack(*units)).remarks]
     assert "web: it waits until log is started, not until it is ready" in notes
-    assert "log: ready.log: nothing reads its output there" in notes
+    assert "log: log: nothing reads its output there" in notes
 
 
 def test_a_missing_image_is_noted() -> None:
-    told = export(stack(unit(), unit("api", image="x"), unit("db", has_image=True))).notes
-    assert [note.partition(":")[0] for note in told] == ["web"]
-    assert "--image web=IMAGE" in told[0]
+    told = export(stack(unit(), unit("api", image="x"), unit("db", has_image=True))).remarks
+    assert [(one.kind, one.key, one.names) for one in told] == [("lost", "image", ("web",))]
+    assert "--image web=IMAGE" in told[0].text
 
 
 def test_paths_are_relative_to_the_folder_of_the_file() -> None:

@@ -30,6 +30,10 @@ def manifests(*units: Unit) -> dict[tuple[str, str], Any]:
     }
 
 
+def notes_of(*units: Unit) -> list[str]:
+    return [remark.sentence() for remark in export(stack(*units)).remarks]
+
+
 def container(**changes: object) -> dict[str, Any]:
     found = manifests(unit(**changes))
     [main] = next(iter(found.values()))["spec"]["template"]["spec"]["containers"]
@@ -103,7 +107,7 @@ def test_variables_and_their_sources() -> None:
         },
     ]
     assert found["envFrom"] == [{"secretRef": {"name": "shop-main-env", "optional": True}}]
-    notes = export(stack(unit(files=(ENV_FILE,), passed=("API_KEY",)))).notes
+    notes = notes_of(unit(files=(ENV_FILE,), passed=("API_KEY",)))
     assert any("create secret generic shop-main-env --from-env-file=.env" in n for n in notes)
     assert any('--from-literal=API_KEY="$API_KEY"' in note for note in notes)
 
@@ -153,7 +157,7 @@ def test_it_waits_for_dependencies_with_a_port_and_notes_the_others() -> None:
     [wait] = spec["initContainers"]
     assert wait["name"] == "wait-api"
     assert "nc -z -w 1 api 30005" in wait["command"][2]
-    notes = export(stack(*units)).notes
+    notes = notes_of(*units)
     for told in ("wait for job: kubectl wait", "wait until side", "wait for mute", "share a port"):
         assert any(told in note for note in notes), told
 
@@ -163,7 +167,7 @@ def test_stop_signal_and_grace_period_of_a_pod() -> None:
     assert spec["template"]["spec"]["terminationGracePeriodSeconds"] == 2
     # WEB_PORT=tcp://… would replace ours.
     assert spec["template"]["spec"]["enableServiceLinks"] is False
-    assert any("STOPSIGNAL" in n for n in export(stack(unit(stop_signal="SIGINT"))).notes)
+    assert any("STOPSIGNAL" in n for n in notes_of(unit(stop_signal="SIGINT")))
 
 
 def test_names_are_host_labels() -> None:

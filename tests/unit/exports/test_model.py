@@ -1,7 +1,7 @@
 import pytest
 
 from portweave.errors import ExportNameError
-from portweave.exports.model import is_own_url, label_of, labels_of, merged_notes, whole_seconds
+from portweave.exports.model import is_own_url, label_of, labels_of, whole_seconds
 
 
 @pytest.mark.parametrize(
@@ -17,10 +17,6 @@ def test_equal_or_long_labels_are_refused() -> None:
         labels_of(["a_b", "a-b"], label_of, 63)
     with pytest.raises(ExportNameError):
         labels_of(["web"], label_of, 2)
-
-
-def test_equal_notes_are_merged() -> None:
-    assert merged_notes(["api: tty", "web: tty", "plain"]) == ("api, web: tty", "plain")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ import re
 import pytest
 
 from portweave.errors import ExportNameError
-from portweave.exports.model import Unit, merged_notes
+from portweave.exports.model import Unit
+from portweave.exports.remarks import Remark
 from portweave.exports.systemd import export
 from portweave.supervisor.services.plan import (
     Condition,
@@ -20,6 +21,7 @@ from tests.support.export_samples import (
     unit,
 )
 
+X = Remark("info", "routes", "x")
 HTTP = ReadyPlan(http="http://127.0.0.1:30001/health", timeout_s=30, written=True)
 
 
@@ -156,20 +158,15 @@ def test_a_service_that_may_listen_does_not_fail_without_listening() -> None:
 
 
 def test_omissions_are_noted_in_the_result_and_in_the_files() -> None:
-    result = export(stack(unit(ready=ReadyPlan(log="up", written=True), tty=True), notes=("x",)))
-    assert result.notes[0] == "x"
-    for note in ("ready.log", "tty"):
-        assert any(note in told for told in result.notes)
-        assert all(f"# - web: {note}" in text for _, text in result.files)
-
-
-def test_notes_about_several_names_are_merged() -> None:
-    notes = ("a: x", "b: y", "all of it", "c: x", "a: x", "none")
-    assert merged_notes(notes) == ("a, c: x", "b: y", "all of it", "none")
+    result = export(stack(unit(ready=ReadyPlan(log="up", written=True), tty=True), remarks=(X,)))
+    assert X in result.remarks
+    for note in ("lost (ready): web: log", "changed (tty): web: "):
+        assert any(told.line().startswith(note) for told in result.remarks)
+        assert all(f"# - {note}" in text for _, text in result.files)
 
 
 def test_a_line_feed_in_a_note_ends_no_comment() -> None:
-    result = export(stack(unit(left_out=("a\nExecStart=/bin/evil",))))
+    result = export(stack(unit(remarks=(Remark("lost", "watch", "a\nExecStart=/bin/evil"),))))
     assert all(
         not re.search("^ExecStart=/bin/evil", text, re.MULTILINE) for _, text in result.files
     )
