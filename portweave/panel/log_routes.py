@@ -10,10 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from portweave.panel.http_messages import KEEP_ALIVE_S, BadRequestError, event, event_stream
-from portweave.panel.log_levels import LEVELS
 from portweave.panel.log_tail import LineFilter, Tail, text_chunks
 from portweave.panel.worktree_lookup import known_by_id
 from portweave.panel.worktrees import Worktrees
+from portweave.supervisor.logs.log_levels import LEVELS
 
 # The interval between reads of a log; it grows while the log is silent.
 _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 0.5

@@ -16,7 +16,6 @@ from portweave.logreading.query import (
     find_sources,
     merged,
 )
-from portweave.panel.log_levels import level_of
 from portweave.supervisor.logs.filters import Grep
 from portweave.supervisor.logs.index import (
     ERR,
@@ -28,6 +27,7 @@ from portweave.supervisor.logs.line_splitter import (
     for_terminal,
     plain_text,
 )
+from portweave.supervisor.logs.log_levels import level_of
 from portweave.supervisor.logs.summary import reports_error
 from portweave.supervisor.reporting.status_rows import rfc3339
 

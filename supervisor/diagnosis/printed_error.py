@@ -22,12 +22,14 @@ from portweave.supervisor.diagnosis.error_readers import (
     Place,
     margin_of,
 )
+from portweave.supervisor.logs.log_levels import level_of
 from portweave.supervisor.logs.summary import reports_error
 
 EXCERPT_LINES = 12
 _LONGEST_MESSAGE = 300
 # The most lines behind an error that still counts as the last output.
 _BEHIND_LINES = 3
+_MOST_ERRORS = 20
 
 
 @value
@@ -57,8 +59,10 @@ def find_error(lines: Sequence[str], folder: str = "") -> PrintedError | None:
         folder: Places are shown relative to this folder.
     """
     found = _last_error(lines)
-    if found is None:
-        return None
+    return None if found is None else _described(lines, found, folder)
+
+
+def _described(lines: Sequence[str], found: "_Last", folder: str) -> PrintedError:
     described = _describe(lines, found, folder)
     if not described.place and (own := _without_prefix(lines, found.error.begin)):
         inner = _last_error(own)
@@ -66,6 +70,58 @@ def find_error(lines: Sequence[str], folder: str = "") -> PrintedError | None:
         if better is not None and better.place:
             return better
     return described
+
+
+@value
+class NumberedError:
+    """One of several errors in lines.
+
+    Attributes:
+        error: The error.
+        begin: The number of its first line, from 0.
+        end: The number of its last line.
+    """
+
+    error: PrintedError
+    begin: int
+    end: int
+
+
+def find_errors(
+    lines: Sequence[str], folder: str = "", *, most: int = _MOST_ERRORS
+) -> list[NumberedError]:
+    """The errors in lines, in their order: of several lines, and single lines that report one.
+
+    Args:
+        lines: Plain text, the newest last.
+        folder: Places are shown relative to this folder.
+        most: How many errors of several lines to look for, and how many single lines.
+    """
+    found: list[tuple[_Last, int]] = []
+    end = len(lines)
+    while len(found) < most and (one := _structured(lines[:end])) is not None:
+        found.append((_Last(one, is_alone=False), end))
+        end = min(one.begin, end - 1)
+    covered = {n for last, _ in found for n in range(last.error.begin, last.error.end + 1)}
+    suspect = enumerate(lines) if reports_error("\n".join(lines)) else ()
+    alone = [n for n, line in suspect if n not in covered and _is_error_line(line)]
+    found += [(_Last(_single(lines, n), is_alone=True), n + 1) for n in alone[-most:]]
+    return sorted(
+        (
+            NumberedError(_described(lines[:limit], last, folder), last.error.begin, last.error.end)
+            for last, limit in found
+        ),
+        key=lambda one: one.begin,
+    )
+
+
+def _is_error_line(line: str) -> bool:
+    return (
+        reports_error(line)
+        and _NO_ERROR.search(line) is None
+        and not _is_noise(line)
+        and level_of(line) == "error"
+    )
 
 
 @value
@@ -94,14 +150,19 @@ def _without_prefix(lines: Sequence[str], begin: int) -> list[str]:
     return [line[len(prefix) :] for line in plain if line.startswith(mark)]
 
 
-def _last_error(lines: Sequence[str]) -> _Last | None:
+def _structured(lines: Sequence[str]) -> Found | None:
+    """The last error of several lines, or of a compiler."""
     text = "\n".join(lines)
     readers = [read for marks, read in READERS if any(mark in text for mark in marks)]
-    found = max(
+    return max(
         (one for read in readers if (one := read(lines)) is not None),
         key=lambda one: one.end,
         default=None,
     )
+
+
+def _last_error(lines: Sequence[str]) -> _Last | None:
+    found = _structured(lines)
     simple = _error_line(lines)
     if found is None or (simple is not None and simple.head > found.end + 2 * EXCERPT_LINES):
         return None if simple is None else _Last(simple, is_alone=True)
@@ -244,7 +305,11 @@ def _error_line(lines: Sequence[str]) -> Found | None:
     if not reported:
         return None
     own = [n for n in reported if not _is_noise(lines[n])]
-    head = (own or reported)[-1]
+    return _single(lines, (own or reported)[-1])
+
+
+def _single(lines: Sequence[str], head: int) -> Found:
+    """An error of one line."""
     match = _ANY_PLACE.search(lines[head])
     is_place = match is not None and not re.match(r"[\d.]+$", match["path"])
     places = (Place(head, match["path"], match["line"]),) if match and is_place else ()

@@ -58,6 +58,10 @@ class Detached:
             start_new_session=True,
         )
 
+    def put_first(self, folder: Path) -> None:
+        """Put a folder first on the PATH of later commands."""
+        self._path = f"{folder}:{self._path}"
+
     def _changes(self, env: Mapping[str, str | None] | None) -> dict[str, str | None]:
         return {"PATH": self._path, **(env or {})}
 

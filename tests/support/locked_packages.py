@@ -15,6 +15,7 @@ import pytest
 from tests.support.repository import REPOSITORY
 
 NPM_LOCK = REPOSITORY / "tests" / "npm" / "packages"
+WATCHERS_LOCK = REPOSITORY / "tests" / "npm" / "watchers"
 # In CI, or on demand, a test that cannot run fails.
 STRICT = any(
     os.environ.get(name, "").lower() in {"1", "true"} for name in ("CI", "PORTWEAVE_TEST_STRICT")
@@ -28,19 +29,20 @@ def give_up(reason: str) -> NoReturn:
     pytest.skip(f"the packages cannot be installed: {reason}")
 
 
-def npm_packages(config: pytest.Config) -> Path:
-    """Install the npm packages of the tests; return the folder that has `node_modules`."""
+def npm_packages(config: pytest.Config, lock: Path = NPM_LOCK) -> Path:
+    """Install the npm packages of a lock; return the folder that has `node_modules`."""
 
     def install(folder: Path) -> list[list[str]]:
         npm = shutil.which("npm")
         if npm is None:
             give_up("there is no npm on PATH")
         for name in ("package.json", "package-lock.json"):
-            shutil.copy(NPM_LOCK / name, folder)
+            shutil.copy(lock / name, folder)
         # npm portweave names Node versions that its own dependencies exclude.
         return [[npm, "ci", "--force", "--no-audit", "--no-fund", "--prefix", str(folder)]]
 
-    return _installed(config, "npm", NPM_LOCK / "package-lock.json", install)
+    name = "npm" if lock == NPM_LOCK else f"npm-{lock.name}"
+    return _installed(config, name, lock / "package-lock.json", install)
 
 
 def python_packages(config: pytest.Config, name: str) -> Path:

@@ -1,6 +1,6 @@
 import pytest
 
-from portweave.panel.log_levels import LEVELS, level_of
+from portweave.supervisor.logs.log_levels import LEVELS, level_of
 
 LINES = [
     ('{"level":"warn","msg":"slow"}', "warn"),

@@ -1,0 +1,1 @@
+"""`portweave settle`: wait until the consequences of an edit are over, and tell what is new."""

@@ -1,0 +1,211 @@
+"""Pure. The verdict of settle: what is new in each service, and whether all is well."""
+
+from collections.abc import Mapping, Sequence
+
+from portweave.encoding.value import value
+from portweave.settling.learned_reactions import Told
+from portweave.settling.line_templates import template_of
+from portweave.supervisor.diagnosis.printed_error import find_errors
+
+OK = "ok"
+NEW = "new"
+STILL = "still"
+NOT_SETTLED = "not-settled"
+
+# States in which a service does what it should. `exited` is one with exit code 0.
+_GOOD_STATES = ("ready", "completed", "stopped")
+_BAD_EVENTS = ("backoff", "failed", "exited", "unhealthy", "blocked")
+_LONGEST_MESSAGE = 300
+# How many lines of one service are searched for errors.
+MOST_LINES = 2000
+
+
+@value
+class Line:
+    """A printed line.
+
+    Attributes:
+        at_s: When, in seconds since the epoch.
+        text: Without escape sequences.
+    """
+
+    at_s: float
+    text: str
+
+
+@value
+class Change:
+    """A change of state.
+
+    Attributes:
+        at_s: When, in seconds since the epoch.
+        previous: The state before.
+        state: The state after.
+        reason: Why; empty where that is not known.
+        exit_code: Of a run that has ended; None otherwise.
+    """
+
+    at_s: float
+    previous: str
+    state: str
+    reason: str = ""
+    exit_code: int | None = None
+
+
+@value
+class FoundError:
+    """An error that a service has printed.
+
+    Attributes:
+        message: Its message, on one line.
+        place: `path:line` in the project; empty for none.
+        lines: An excerpt.
+        template: What identifies it, however often it is printed.
+        at_s: When it was printed last.
+        count: How often it was printed.
+    """
+
+    message: str
+    place: str
+    lines: tuple[str, ...]
+    template: str
+    at_s: float
+    count: int = 1
+
+
+@value
+class Outcome:
+    """What became of one service.
+
+    Attributes:
+        name: The instance.
+        state: Its state, as in `ps`.
+        reason: Why it is in that state; empty where that is not known.
+        exit_code: Of its last run, if it has ended.
+        reaction: `restart`, `output` or `none`.
+        began_s: How long after the change the reaction began; None without one.
+        ended_s: How long after the change it ended; None without one.
+        new: Errors that were not told before.
+        known: How many others it has printed.
+        ends: Ends of runs, and states it should not be in, that were not told before.
+        broken: The error that its last build ended in; empty for none.
+        waits: Why it has not settled; empty if it has.
+    """
+
+    name: str
+    state: str
+    reason: str = ""
+    exit_code: int | None = None
+    reaction: str = "none"
+    began_s: float | None = None
+    ended_s: float | None = None
+    new: tuple[FoundError, ...] = ()
+    known: int = 0
+    ends: tuple[Change, ...] = ()
+    broken: str = ""
+    waits: str = ""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether its state is one that it should be in."""
+        return self.state in _GOOD_STATES or (self.state == "exited" and self.exit_code == 0)
+
+
+def verdict_of(outcomes: Sequence[Outcome]) -> str:
+    """The verdict over all services: `ok`, `new`, `still` or `not-settled`."""
+    if any(one.waits for one in outcomes):
+        return NOT_SETTLED
+    if any(one.new or one.ends for one in outcomes):
+        return NEW
+    if any(one.broken or not one.is_good for one in outcomes):
+        return STILL
+    return OK
+
+
+def errors_in(lines: Sequence[Line], folder: str) -> tuple[FoundError, ...]:
+    """The errors in lines of one service, each kind once, in the order in which they came.
+
+    Args:
+        lines: In order.
+        folder: Places are shown relative to this folder.
+    """
+    lines = lines[-MOST_LINES:]
+    found: dict[str, FoundError] = {}
+    for one in find_errors([line.text for line in lines], folder):
+        error = one.error
+        template = _identity(error.message, error.place)
+        before = found.get(template)
+        found[template] = FoundError(
+            error.message[:_LONGEST_MESSAGE] or lines[one.begin].text.strip(),
+            error.place,
+            tuple(error.excerpt) if before is None else before.lines,
+            template,
+            lines[one.end].at_s,
+            1 if before is None else before.count + 1,
+        )
+    return tuple(found.values())
+
+
+def error_lines(lines: Sequence[str]) -> frozenset[int]:
+    """The numbers of the lines that belong to errors."""
+    return frozenset(n for one in find_errors(lines) for n in range(one.begin, one.end + 1))
+
+
+def _identity(message: str, place: str) -> str:
+    path = place.rpartition(":")[0] or place
+    return f"{template_of(message)} @ {path.rpartition('/')[2]}"
+
+
+def end_identity(change: Change) -> str:
+    """What identifies the end of a run, however often it happens."""
+    return f"{change.state}: {template_of(change.reason)}"
+
+
+def bad_changes(changes: Sequence[Change]) -> tuple[Change, ...]:
+    """The changes that tell of a trouble: ends of runs by themselves, and bad states."""
+    return tuple(
+        change
+        for change in changes
+        if change.state in _BAD_EVENTS and not (change.state == "exited" and not change.exit_code)
+    )
+
+
+def told_after(verdict: str, outcome: Outcome, before: Told, now_s: float) -> Told:
+    """What was told of a service after an answer. After `ok`, everything is new again.
+
+    Args:
+        verdict: The verdict over all services.
+        outcome: What became of this one.
+        before: What was told before.
+        now_s: The time, in seconds since the epoch.
+    """
+    if verdict == OK:
+        return Told(now_s)
+    names = [one.template for one in outcome.new] + [end_identity(one) for one in outcome.ends]
+    kept = [name for name in before.errors if name not in names]
+    return Told(now_s, (*kept, *names), outcome.broken)
+
+
+def without_told(errors: Sequence[FoundError], told: Told) -> tuple[tuple[FoundError, ...], int]:
+    """The errors that were not told before, and how many were."""
+    known = set(told.errors)
+    new = tuple(error for error in errors if error.template not in known)
+    return new, len(errors) - len(new)
+
+
+def reaction_of(changes: Sequence[Change], since_s: float, *, has_lines: bool) -> str:
+    """How a service has reacted: `restart`, `output` or `none`.
+
+    Args:
+        changes: Its changes of state.
+        since_s: When the file changed.
+        has_lines: Whether it has printed something since.
+    """
+    if any(change.at_s >= since_s and change.state == "starting" for change in changes):
+        return "restart"
+    return "output" if has_lines else "none"
+
+
+def states_after(changes: Mapping[str, Sequence[Change]]) -> dict[str, str]:
+    """The newest state of each instance that has changed."""
+    return {name: some[-1].state for name, some in changes.items() if some}
