@@ -49,8 +49,8 @@ class Learned:
 
     reactions_s: tuple[float, ...] = ()
     slowest_s: float = 0.0
-    ends: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    told: Mapping[str, Told] = field(default_factory=dict)
+    ends: Mapping[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
+    told: Mapping[str, Told] = field(default_factory=dict[str, Told])
     intervals: tuple[tuple[float, float], ...] = ()
 
     @property

@@ -267,7 +267,7 @@ class StackSettling:
             self._feed(one, lines)
 
     def _feed(self, one: _Service, lines: "list[Line]") -> None:
-        wrong = error_lines([line.text for line in lines]) if lines else frozenset()
+        wrong = error_lines([line.text for line in lines])
         for number, line in enumerate(lines):
             one.take(machine.LinePrinted(line.at_s, template_of(line.text), number in wrong))
 

@@ -28,7 +28,8 @@ def age(path: Path) -> None:
 
 
 def settle(stack: "Detached", *words: str, status: int) -> dict[str, Any]:
-    return json.loads(stack("settle", *SETTINGS, *words, status=status).stdout)
+    answer: dict[str, Any] = json.loads(stack("settle", *SETTINGS, *words, status=status).stdout)
+    return answer
 
 
 def test_an_edit_that_breaks_a_service_and_one_that_mends_it(

@@ -27,7 +27,9 @@ QUIET = tuple(CpuSampled(tenth / 10, 1.0) for tenth in range(101))
 def played(knowledge: Knowledge, *events: Event, now_s: float, state: str = "ready") -> Reaction:
     """The reaction after the events up to a time, with an idle processor."""
     reaction = Reaction(knowledge, state)
-    idle = [] if any(isinstance(event, CpuSampled) for event in events) else QUIET
+    idle: tuple[Event, ...] = (
+        () if any(isinstance(event, CpuSampled) for event in events) else QUIET
+    )
     for event in sorted((*events, *idle), key=lambda event: event.at_s):
         if event.at_s <= now_s:
             reaction = after(reaction, event)
