@@ -496,7 +496,7 @@ class Stack:
         if self._logs is not None:
             self._logs.remove_old()
         await asyncio.sleep(DIAGNOSIS_PAUSE_S - FINISH_PAUSE_S)
-        await in_thread(_prepare_diagnosis)
+        await in_thread(_prepare_restart)
         gc.freeze()
 
     async def _answer(self, address: str, params: list[object], stream: "Stream") -> list[object]:
@@ -664,8 +664,15 @@ def _import_commands() -> None:
     del commands, control_errors, registry_errors, supervision_errors
 
 
-def _prepare_diagnosis() -> None:
-    """Import the readers of printed errors: dozens of patterns, which take a while to compile."""
-    from portweave.supervisor.services import end_cause
+def _prepare_restart() -> None:
+    """Do what the first restart would else wait for: import, and compile dozens of patterns."""
+    from portweave.supervisor.diagnosis.reasons import End
+    from portweave.supervisor.services import end_cause, lifecycle
 
     end_cause.prepare()
+    # The crash of a service that does not exist is only calculated.
+    plan = InstancePlan("", "", 1, "", ("true",), "true", "/")
+    crashed = lifecycle.Exited(1, cause=end_cause.find_cause(End(1), plan, ""))
+    ready = lifecycle.Life(Phase.READY, wanted=True, ready_s=0.0)
+    life, _ = lifecycle.step(plan, ready, crashed, DIAGNOSIS_PAUSE_S)
+    lifecycle.step(plan, life, lifecycle.BackoffEnded(), DIAGNOSIS_PAUSE_S)
