@@ -72,6 +72,12 @@ export function follow({ query, options, element, tell }) {
   };
   element.addEventListener("scroll", scrolled, { passive: true });
 
+  // Lines wrap anew in another width.
+  const sizes = new ResizeObserver(() => {
+    if (sticks) element.scrollTop = element.scrollHeight;
+  });
+  sizes.observe(element);
+
   const schedule = () => {
     if (!scheduled) scheduled = setTimeout(draw, 50);
   };
@@ -150,6 +156,7 @@ export function follow({ query, options, element, tell }) {
     close() {
       document.removeEventListener("visibilitychange", look);
       element.removeEventListener("scroll", scrolled);
+      sizes.disconnect();
       clearTimeout(scheduled);
       if (source) source.close();
       element.replaceChildren();

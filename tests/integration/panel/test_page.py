@@ -216,6 +216,14 @@ def test_a_log_is_followed_searched_and_paused(
     numbers = "[...document.querySelectorAll('.line .text')].map((e) => +e.innerText.split('/')[2])"
     assert page.run(f"{numbers}.every((n, i, all) => i === 0 || n === all[i - 1] + 1)")
 
+    # The end stays in view when the window changes.
+    bottom = "(e => e.scrollHeight - e.scrollTop - e.clientHeight < 40)"
+    bottom += "(document.querySelector('.lines'))"
+    page.wait(bottom)
+    page.set_view(width=500)
+    page.wait(bottom)
+    page.set_view()
+    page.wait(bottom)
     # A reader who has scrolled up is not disturbed.
     page.wait("(e => e.scrollHeight > e.clientHeight + 200)(document.querySelector('.lines'))")
     page.run("document.querySelector('.lines').scrollTop = 0")
