@@ -42,7 +42,9 @@ export function Chart({ label, samples, column, least, format, starts, span }) {
   const last = values[values.length - 1];
   const marks = starts.filter((time) => time >= begin && time <= end);
   const newest = shown[shown.length - 1];
-  const summary = `${label}: ${format(last)} ${isNow ? "now" : `at ${clock(newest[0] * 1000)}`}, ${format(Math.min(...values))} to ${format(Math.max(...values))}${marks.length ? `, ${marks.length} starts` : ""}`;
+  const range = `${format(Math.min(...values))} to ${format(Math.max(...values))}`;
+  const when = isNow ? "now" : `at ${clock(newest[0] * 1000)}`;
+  const summary = `${label}: ${format(last)} ${when}, ${range}${marks.length ? `, ${marks.length} starts` : ""}`;
   return html`<p class="chart-value"><strong>${format(chosen ? chosen[column] : last)}</strong>
       <span class="muted">${chosen || !isNow ? `at ${clock((chosen || newest)[0] * 1000)}` : "now"}${chosen ? "" : `, at most ${format(Math.max(...values))}`}</span></p>
     <svg

@@ -50,7 +50,7 @@ export function ServicePage({ worktree, project }) {
       <${ServiceButtons} worktree=${worktree} row=${row} isLive=${isLive} labels=${true} />
     </header>
     ${row.reason && route.tab !== "why" && html`<p class=${isTrouble(row) ? `problem ${tone}` : "note"}>${row.reason}</p>`}
-    ${!stack && worktree.lastEnd && html`<p class=${endedBadly(worktree) ? "problem" : "note"}>The stack ended ${ago(worktree.lastEnd.at)}${worktree.lastEnd.text ? `: ${worktree.lastEnd.text}` : "."}</p>`}
+    ${!stack && worktree.lastEnd && html`<${LastEnd} worktree=${worktree} />`}
     <${Tabs} tabs=${TABS} addressOf=${(tab) => serviceAddress(worktree, name, tab)} label="Views of the service" />
     ${route.tab === "logs"
       ? html`<${Logs} key=${name} worktree=${worktree} service=${name} />`
@@ -63,4 +63,9 @@ function Tab({ tab, worktree, row, isLive }) {
   if (!isLive) return html`<p class="note">The stack is not running. Its logs are kept.</p>`;
   const Part = tab === "why" ? Why : Environment;
   return html`<${Part} worktree=${worktree.id} service=${instanceOf(row)} state=${row.state} />`;
+}
+
+function LastEnd({ worktree }) {
+  const { at, text } = worktree.lastEnd;
+  return html`<p class=${endedBadly(worktree) ? "problem" : "note"}>The stack ended ${ago(at)}${text ? `: ${text}` : "."}</p>`;
 }

@@ -164,8 +164,13 @@ export function Summary({ stack, worktree }) {
   }
   if (stack.problem) return html`<span class="pill bad">no answer</span>`;
   const memory = stack.services.reduce((sum, row) => sum + (row.rssBytes || 0), 0);
+  // A single service in trouble is named.
+  const subject = (name, count) => {
+    const row = stack.services.find((one) => one.state === name);
+    return count === 1 && isTrouble(row) ? instanceOf(row) : count;
+  };
   return html`${countStates(stack.services).map(
-      ([name, count]) => html`<span key=${name} class="pill ${toneOf(name)}">${isTrouble({ state: name }) && count === 1 ? instanceOf(stack.services.find((row) => row.state === name)) : count} ${name}</span>`,
+    ([name, count]) => html`<span key=${name} class="pill ${toneOf(name)}">${subject(name, count)} ${name}</span>`,
     )}
     ${memory > 0 && html`<span class="muted">${size(memory)}</span>`}`;
 }
