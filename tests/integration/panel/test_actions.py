@@ -104,9 +104,13 @@ def test_copies_are_in_the_clipboard_and_programs_are_started(
     choose(page, title, "Copy remove command")
     command = copied("Command")
     assert shlex.split(command) == ["git", "worktree", "remove", str(linked)]
+    choose(page, "web", "Copy name")
+    assert copied("Name") == "web"
+    choose(page, "web", "Copy port")
+    port = copied("Port")
     choose(page, "web", "Copy URL")
     url = copied("URL")
-    assert re.fullmatch(r"http://(127\.0\.0\.1|localhost):\d+/?", url)
+    assert re.fullmatch(rf"http://(127\.0\.0\.1|localhost):{port}/?", url)
     choose(page, "web", "Copy command")
     assert copied("Command") == SERVE
     choose(page, "web", "Copy logs command")

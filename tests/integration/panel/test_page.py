@@ -384,6 +384,12 @@ def test_the_page_remembers_expanded_worktrees_and_keys_work(
     wait_for_state(page, "talker", "stopped")
     page.key("r")
     wait_for_state(page, "talker", "ready")
+    page.run("window.opened = []; window.open = (url) => opened.push(url); 0")
+    page.key("o")
+    page.run("location.hash = '#/service/shop/main/web'")
+    page.wait_for_text("web", within="h1")
+    page.key("o")
+    page.wait("opened.length === 1 && /^http:.*:\\d+/.test(opened[0])")
 
 
 def test_a_long_name_does_not_widen_the_page(
