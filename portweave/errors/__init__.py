@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from portweave.errors.command_errors import (
         NoAllocationError as NoAllocationError,
         OutputError as OutputError,
+        PruneUnaskedError as PruneUnaskedError,
         RemovalUnaskedError as RemovalUnaskedError,
         SpawnError as SpawnError,
         UsageError as UsageError,
@@ -137,7 +138,9 @@ _FAMILIES = {
         " MessageTooLarge NameTaken NotSerializable Overloaded PeerDied RemoteError"
         " RequestTimeout RouteNotFound"
     ),
-    "command_errors": "NoAllocationError OutputError RemovalUnaskedError SpawnError UsageError",
+    "command_errors": (
+        "NoAllocationError OutputError PruneUnaskedError RemovalUnaskedError SpawnError UsageError"
+    ),
     "control_errors": (
         "NoStackError NoTerminalError NotReadyError OtherProtocolError RecordLostError"
         " StackGoneError StackStandsStillError StackStoppingError StackUnreachableError"

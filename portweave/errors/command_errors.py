@@ -50,6 +50,21 @@ class RemovalUnaskedError(PortweaveError):
         )
 
 
+class PruneUnaskedError(PortweaveError):
+    """`prune --all` needs a confirmation, and there is no terminal to ask at.
+
+    What to do: use `--yes` or `--dry-run`.
+    """
+
+    code = "PW0614"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "nothing was pruned: without a terminal, portweave cannot ask for confirmation",
+            hint="--yes confirms beforehand, --dry-run only shows what would be pruned",
+        )
+
+
 class OutputError(PortweaveError):
     """Output of portweave, or a file that it keeps, cannot be written.
 

@@ -19,8 +19,8 @@ from portweave.allocator.git_queries import (
     look_environment,
     without_filters,
 )
+from portweave.allocator.git_status import filtered, read_status
 from portweave.encoding.value import replace
-from portweave.panel.git_status import filtered, read_status
 from portweave.panel.npm_snapshot import Facts
 from portweave.panel.pull_requests import FIELDS, PullRequest, read_request
 

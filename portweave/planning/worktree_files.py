@@ -8,10 +8,11 @@ import errno
 import json
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 
 from portweave import errors
+from portweave.allocator.git_output import git_output
 from portweave.allocator.git_queries import GIT, look_environment
 from portweave.allocator.naming import namespace_of
 from portweave.allocator.ports.assign import entry_of
@@ -210,27 +211,7 @@ class _Carrier:
         return subprocess.run(argv, env=self._environ, check=False).returncode == 0
 
     def _git(self, *words: str, text: str = "") -> str:
-        return git(self._source, self._environ, *words, text=text)
-
-
-def git(folder: str, environ: Mapping[str, str], *words: str, text: str = "") -> str:
-    """The output of a git command that only reads; empty if it fails.
-
-    Args:
-        folder: Where to run it.
-        environ: From `look_environment`.
-        words: The command.
-        text: Its input.
-    """
-    done = subprocess.run(
-        [*GIT, "-C", folder, *words],
-        env=dict(environ),
-        input=text.encode("utf-8", "surrogateescape"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        check=False,
-    )
-    return done.stdout.decode("utf-8", "surrogateescape") if done.returncode == 0 else ""
+        return git_output(self._source, self._environ, *words, text=text) or ""
 
 
 def _source(project: Project, wanted: WorktreeFiles) -> str | None:
@@ -244,12 +225,12 @@ def _source(project: Project, wanted: WorktreeFiles) -> str | None:
         return main_root
     environ = look_environment(project.environ)
     common_dir = project.worktree.git_common_dir or main_root
-    branch = git(common_dir, environ, "symbolic-ref", "refs/remotes/origin/HEAD").strip()
-    branch = branch.removeprefix("refs/remotes/origin/")
+    branch = git_output(common_dir, environ, "symbolic-ref", "refs/remotes/origin/HEAD") or ""
+    branch = branch.strip().removeprefix("refs/remotes/origin/")
     if not branch:
-        branch = git(common_dir, environ, "symbolic-ref", "HEAD").strip()
+        branch = (git_output(common_dir, environ, "symbolic-ref", "HEAD") or "").strip()
     branch = branch.removeprefix("refs/heads/")
-    listed = git(common_dir, environ, "worktree", "list", "--porcelain", "-z")
+    listed = git_output(common_dir, environ, "worktree", "list", "--porcelain", "-z") or ""
     return _root_of_branch(listed.split("\0\0"), branch)
 
 

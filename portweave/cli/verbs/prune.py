@@ -23,20 +23,43 @@ if TYPE_CHECKING:
 OPTIONS = (
     Option("--path", metavar="DIR", values="folders", about="the worktree, in place of this one"),
     Option("--force", about="stop its stack first, where it is running"),
-    Option("--timeout", metavar="TIME", about="how long --force waits for its end (60s)"),
+    Option("--timeout", metavar="TIME", about="how long a stack may take to end (60s)"),
+    Option("-a", "--all", about="worktrees of this machine that are not needed any more"),
+    Option("--gone", about="with --all: those without a folder (if nothing else is chosen)"),
+    Option("--merged", about="with --all: those with a merged branch"),
+    Option("--older", metavar="AGE", about="with --all: those not used for so long, as in 14d"),
+    Option("-n", "--dry-run", about="with --all: only show what would be pruned"),
+    Option("-y", "--yes", about="with --all: agree beforehand"),
 )
-USAGE = "[--path DIR] [--force [--timeout TIME]]"
+USAGE = "[--path DIR] [--force] | --all [--gone] [--merged] [--older AGE] [--dry-run] [--yes]"
 HELP = """
 Release the ports of this worktree. While its stack runs, prune refuses; with --force it stops the
 stack first. It does not stop commands of `portweave run`.
+
+With --all, prune chooses among all worktrees with ports, shows them and asks. It stops their stacks
+and releases their ports. Worktrees, branches and files stay as they are.
+
+A branch counts as merged if a commit was made on it and it is not the default branch. Nothing may
+be uncommitted or unpushed. Its last commit must be in the default branch, or the head of a merged
+pull request, which portweave asks GitHub's gh for.
 """
 _PATIENCE_S = 60.0
+_ONLY_ALL = ("gone", "merged", "older", "dry_run", "yes")
 
 
 def run(args: Args) -> int:
     """Remove the worktree's block from the registry."""
     if args.operands:
         raise UsageError(f"unexpected argument '{args.operands[0]}'")
+    if args.flag("all"):
+        if args.flag("path") or args.flag("force"):
+            raise UsageError("--all excludes --path and --force", hint="it stops stacks by itself")
+        from portweave.cli.prune_all import prune_all
+
+        return prune_all(args, _timeout(args.text("timeout")))
+    for option in _ONLY_ALL:
+        if args.flag(option):
+            raise UsageError(f"--{option.replace('_', '-')} needs --all")
     try:
         offset_from(os.environ.get("PORTWEAVE_OFFSET", ""))
     except ValueError as error:

@@ -54,3 +54,28 @@ def filtered(text: str) -> set[str]:
         for path, driver in zip(fields[::3], fields[2::3], strict=False)
         if driver not in _NO_DRIVER
     }
+
+
+@value
+class BranchState:
+    """The commit that is checked out, and what is not pushed yet.
+
+    Attributes:
+        tip: The commit; empty before the first one.
+        ahead: How many commits the branch of the remote lacks; 0 without such a branch.
+    """
+
+    tip: str
+    ahead: int
+
+
+def read_branch(text: str) -> BranchState:
+    """Parse the same output for the branch: git-status(1), branch headers."""
+    tip, ahead = "", 0
+    for record in text.split("\0"):
+        if record.startswith("# branch.oid ") and not record.endswith("(initial)"):
+            tip = record.removeprefix("# branch.oid ")
+        if record.startswith("# branch.ab +"):
+            number = record.removeprefix("# branch.ab +").partition(" ")[0]
+            ahead = int(number) if number.isdecimal() else 0
+    return BranchState(tip, ahead)

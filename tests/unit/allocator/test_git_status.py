@@ -2,7 +2,13 @@
 
 import pytest
 
-from portweave.panel.git_status import Status, filtered, read_status
+from portweave.allocator.git_status import (
+    BranchState,
+    Status,
+    filtered,
+    read_branch,
+    read_status,
+)
 
 HEAD = "# branch.oid 1234\0# branch.head main\0"
 ONE = "N... 100644 100644 100644 1234 1234"
@@ -32,3 +38,16 @@ def test_paths_with_a_filter_are_found() -> None:
     text = "a\0filter\0lfs\0b\0filter\0unspecified\0c\0filter\0unset\0d\0filter\0set\0"
     assert filtered(text) == {"a"}
     assert filtered("") == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "state"),
+    [
+        (HEAD, BranchState("1234", 0)),
+        (f"{HEAD}# branch.upstream origin/main\0# branch.ab +3 -1\0", BranchState("1234", 3)),
+        (f"{HEAD}# branch.upstream origin/gone\0", BranchState("1234", 0)),
+        ("# branch.oid (initial)\0# branch.head main\0", BranchState("", 0)),
+    ],
+)
+def test_what_is_not_pushed_is_read(text: str, state: BranchState) -> None:
+    assert read_branch(text) == state
