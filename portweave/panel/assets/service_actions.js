@@ -86,7 +86,8 @@ export function ServiceButtons({ worktree, row, isLive, labels = false }) {
   const key = keyOf(worktree, row);
   const runs = isUp(row);
   const first = runs ? "restart" : "start";
-  const word = runs ? "Restart" : "Start";
+  const isAgain = !runs && row.state !== "stopped" && knownOf(worktree, row)?.oneshot;
+  const word = runs ? "Restart" : isAgain ? "Run again" : "Start";
   const kind = labels ? "" : "quiet";
   return html`<div class="acts">
     ${isLive &&
@@ -95,7 +96,7 @@ export function ServiceButtons({ worktree, row, isLive, labels = false }) {
         kind=${kind}
         icon=${first}
         label=${labels ? word : ""}
-        name=${`${word} ${name}`}
+        name=${isAgain ? `Run ${name} again` : `${word} ${name}`}
         onClick=${() => run(worktree, row, first)}
       />
       ${runs

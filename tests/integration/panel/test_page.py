@@ -474,6 +474,9 @@ def test_names_come_before_ports_and_idle_services_link_nowhere(
         ["redis", "ready", None, ":30004"],
         ["migrate", "completed", None, None],
     ]
+    page.press("Run migrate again")
+    page.wait("sent.length === 1")
+    assert page.run("[sent[0][1].action, sent[0][1].service]") == ["start", "migrate"]
     # The stack ends: its services keep the order of the definition.
     page.run("tell('/api/v1/stream', 'gone', { id: scene.stacks[0].id })")
     page.wait("document.querySelector('.word').innerText === 'not running'")
