@@ -3,9 +3,12 @@
 from collections.abc import Callable, Sequence
 
 from textual import events
+from textual.app import ComposeResult
+from textual.containers import Horizontal
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
+from textual.widgets import Input, Label
 
 from portweave.top.key_table import KeyRow
 from portweave.top.list_lines import Spans
@@ -93,3 +96,17 @@ class KeyLine(TextLine):
         row = key_at(shown, event.x)
         if row is not None:
             self.post_message(self.KeyPressed(row))
+
+
+class Prompt(Horizontal):
+    """A line behind `/` into which the user types; it is hidden at first."""
+
+    DEFAULT_CSS = "Prompt { height: 1; display: none; }"
+
+    def compose(self) -> ComposeResult:
+        """Make the widgets."""
+        yield Label("/")
+        line = Input(compact=True, select_on_focus=False)
+        # A cursor that blinks would draw twice a second.
+        line.cursor_blink = False
+        yield line

@@ -5,9 +5,8 @@ from typing import ClassVar
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
 from textual.screen import Screen
-from textual.widgets import Input, Label
+from textual.widgets import Input
 
 from portweave.encoding.terminal_escapes import escaped
 from portweave.top.action_rules import (
@@ -20,7 +19,7 @@ from portweave.top.command_answer import Failure, environment_lines
 from portweave.top.dialogs import INTERRUPT, ConfirmScreen, HelpScreen, TextScreen
 from portweave.top.feed import Feed
 from portweave.top.key_table import LIST_KEYS
-from portweave.top.line_widgets import KeyLine
+from portweave.top.line_widgets import KeyLine, Prompt
 from portweave.top.log_screen import LogScreen
 from portweave.top.running_app import app_of
 from portweave.top.stack_rows import Stack
@@ -66,22 +65,15 @@ class ListScreen(Screen[None]):
         """Make the widgets."""
         yield StackView(self._feed, home=self._home)
         yield KeyLine(LIST_KEYS, id="keys")
-        with Horizontal(id="filter", classes="prompt"):
-            yield Label("/")
-            yield Input(compact=True, select_on_focus=False)
+        yield Prompt()
 
     def on_mount(self) -> None:
         """Give the list the keys."""
-        self._filter_line.display = False
         self.set_focus(self._view.rows)
 
     @property
     def _view(self) -> StackView:
         return self.query_one(StackView)
-
-    @property
-    def _filter_line(self) -> Horizontal:
-        return self.query_one("#filter", Horizontal)
 
     def on_stack_list_opened(self) -> None:
         """Do what Enter does."""
@@ -117,7 +109,7 @@ class ListScreen(Screen[None]):
     def action_filter(self) -> None:
         """Let the user type a filter."""
         self.query_one(KeyLine).display = False
-        self._filter_line.display = True
+        self.query_one(Prompt).display = True
         # At once: the next key belongs to the filter.
         self.set_focus(self.query_one(Input))
 
@@ -253,7 +245,7 @@ class ListScreen(Screen[None]):
 
     def action_end_typing(self) -> None:
         """Keep what was typed; the keys are those of the list again."""
-        self._filter_line.display = False
+        self.query_one(Prompt).display = False
         self.query_one(KeyLine).display = True
         self.set_focus(self._view.rows)
 

@@ -5,16 +5,15 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
 from textual.screen import Screen
-from textual.widgets import Input, Label
+from textual.widgets import Input
 
 from portweave.encoding.text_style import Span
 from portweave.top.dialogs import INTERRUPT, HelpScreen
 from portweave.top.feed import LogSource
 from portweave.top.key_table import LOG_KEYS
 from portweave.top.line_fitting import fitted
-from portweave.top.line_widgets import KeyLine, TextLine
+from portweave.top.line_widgets import KeyLine, Prompt, TextLine
 from portweave.top.list_lines import Spans
 from portweave.top.log_buffer import LogLine
 from portweave.top.log_reader import read_log
@@ -53,13 +52,10 @@ class LogScreen(Screen[None]):
         yield TextLine(id="title")
         yield LogView(has_names=self._has_names, id="log")
         yield KeyLine(LOG_KEYS, id="keys")
-        with Horizontal(id="search", classes="prompt"):
-            yield Label("/")
-            yield Input(compact=True, select_on_focus=False)
+        yield Prompt()
 
     def on_mount(self) -> None:
         """Begin to read."""
-        self._search_line.display = False
         self.set_focus(self._log_view)
         self.run_worker(read_log(self._source, self._take), group="log")
         self._show_title()
@@ -71,10 +67,6 @@ class LogScreen(Screen[None]):
     @property
     def _log_view(self) -> LogView:
         return self.query_one("#log", LogView)
-
-    @property
-    def _search_line(self) -> Horizontal:
-        return self.query_one("#search", Horizontal)
 
     @property
     def _sought(self) -> str:
@@ -101,7 +93,7 @@ class LogScreen(Screen[None]):
 
     def action_back(self) -> None:
         """End the search, or leave the log."""
-        if self._search_line.display:
+        if self.query_one(Prompt).display:
             self.query_one(Input).value = ""
             self.action_end_typing()
         elif self._sought:
@@ -112,7 +104,7 @@ class LogScreen(Screen[None]):
     def action_search(self) -> None:
         """Let the user type what to search for."""
         self.query_one(KeyLine).display = False
-        self._search_line.display = True
+        self.query_one(Prompt).display = True
         # At once: the next key belongs to the search.
         self.set_focus(self.query_one(Input))
 
@@ -156,7 +148,7 @@ class LogScreen(Screen[None]):
 
     def action_end_typing(self) -> None:
         """Keep what was typed; n and N go on."""
-        self._search_line.display = False
+        self.query_one(Prompt).display = False
         self.query_one(KeyLine).display = True
         self.set_focus(self._log_view)
 

@@ -75,10 +75,9 @@ class TopApp(App[int]):
     TextLine { padding-right: 1; }
     StackView { height: 1fr; }
     #preview { height: 1fr; max-height: 40%; }
-    .prompt { height: 1; }
-    .prompt Label { width: 1; text-style: bold; }
-    .prompt Input { width: 1fr; background: ansi_default; }
-    .prompt .input--cursor {
+    Prompt Label { width: 1; text-style: bold; }
+    Prompt Input { width: 1fr; background: ansi_default; }
+    Prompt .input--cursor {
         color: ansi_default; background: ansi_default; text-style: reverse;
     }
     .window {
