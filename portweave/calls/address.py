@@ -36,7 +36,7 @@ def guarded(path: str) -> str:
 
 def is_name(name: str) -> bool:
     """Whether a text can be the name of a connection."""
-    return bool(name) and "/" not in name and not name.startswith("$") and name.isprintable()
+    return bool(name) and "/" not in name and name[0] not in "$@" and name.isprintable()
 
 
 def normal(path: str) -> str:

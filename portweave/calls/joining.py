@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from portweave.calls.connection import Connection
 from portweave.calls.link import Link, open_link
-from portweave.errors import HubUnreachable
+from portweave.errors import ConfigError, HubUnreachable
 
 if TYPE_CHECKING:
     from portweave.calls.blocking import BlockingConnection
+    from portweave.calls.bus_settings import BusSettings
 
 SOCKET, NAME, TOKEN = "PORTWEAVE_SOCKET", "PORTWEAVE_NAME", "PORTWEAVE_TOKEN"
 
@@ -43,6 +44,32 @@ async def join(path: str, connection: Connection, token: str | None) -> AsyncGen
             await connection.close()
 
 
+@contextlib.asynccontextmanager
+async def join_bus(settings: "BusSettings", connection: Connection) -> AsyncGenerator[Connection]:
+    """Join a bus for as long as the context lasts.
+
+    Args:
+        settings: The bus.
+        connection: The connection to use. Its name is not proven.
+
+    Raises:
+        ConfigError: A setting cannot be used, or the program runs on trio.
+        HubUnreachable: No bus answers, or it refuses.
+    """
+    from portweave.calls.bus_link import open_link
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        raise ConfigError("calls over a bus need asyncio; this program runs on trio") from None
+    async with open_link(settings, connection) as link:
+        await connection.join(link, None)
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+
 def _open_link(path: str, connection: Connection) -> contextlib.AbstractAsyncContextManager[Link]:
     try:
         asyncio.get_running_loop()
@@ -55,14 +82,12 @@ def _open_link(path: str, connection: Connection) -> contextlib.AbstractAsyncCon
 
 @contextlib.contextmanager
 def join_blocking(
-    path: str, connection: Connection, token: str | None
+    joined: contextlib.AbstractAsyncContextManager[Connection],
 ) -> "Generator[BlockingConnection]":
-    """As `join`, for programs without an event loop: the connection has a thread of its own.
+    """Join for programs without an event loop: the connection has a thread of its own.
 
     Args:
-        path: As in `join`.
-        connection: As in `join`.
-        token: As in `join`.
+        joined: From `join` or `join_bus`.
     """
     from anyio.from_thread import start_blocking_portal
 
@@ -70,6 +95,6 @@ def join_blocking(
 
     with (
         start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(join(path, connection, token)),
+        portal.wrap_async_context_manager(joined) as connection,
     ):
         yield BlockingConnection(connection, portal)

@@ -110,15 +110,52 @@ class Link(Protocol):
         """Cancel all tasks, wait for them, and close the stream."""
 
 
-class AsyncioLink(asyncio.BufferedProtocol):
-    """A link on asyncio's transports."""
+class AsyncioTasks:
+    """The tasks, the clock and the waiters of a link on asyncio."""
+
+    in_task = staticmethod(in_task)
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.time = self._loop.time
+        self.waiter: Callable[[], Waiter] = self._loop.create_future
+
+    def start(
+        self, call: Coroutine[Any, Any, None], context: Context | None = None
+    ) -> Callable[[], object]:
+        """Run a coroutine, up to `in_task` at once, and then in a task; return its cancel."""
+        context = context or copy_context()
+        try:
+            context.run(call.send, None)
+        except StopIteration:
+            return _nothing
+        task = self._loop.create_task(call, context=context)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task.cancel
+
+    def call_at(self, when_s: float, call: Callable[[], None]) -> Callable[[], object]:
+        """Call a function later; return a function that cancels the call."""
+        return self._loop.call_at(when_s, call).cancel
+
+    async def end_tasks(self) -> None:
+        """Cancel all tasks but the current one, and wait for them."""
+        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+
+class AsyncioLink(AsyncioTasks, asyncio.BufferedProtocol):
+    """A link on asyncio's transports."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self._lines: list[bytes] = []
         self._most = FIRST_LINES
         self._holding = False
-        self._tasks: set[asyncio.Task[None]] = set()
         self._room = asyncio.Event()
         self._room.set()
         self._end = asyncio.Event()
@@ -126,11 +163,8 @@ class AsyncioLink(asyncio.BufferedProtocol):
         # One buffer for all reads: a new one for each costs more than copying the bytes.
         self._buffer = bytearray(READ_BYTES)
         self._view = memoryview(self._buffer)
-        self.time = self._loop.time
-        self.waiter: Callable[[], Waiter] = self._loop.create_future
 
     is_full = False
-    in_task = staticmethod(in_task)
 
     @classmethod
     async def open(cls, path: str, owner: Owner) -> "AsyncioLink":
@@ -231,35 +265,13 @@ class AsyncioLink(asyncio.BufferedProtocol):
         """Wait until the hub has read enough."""
         await self._room.wait()
 
-    def start(
-        self, call: Coroutine[Any, Any, None], context: Context | None = None
-    ) -> Callable[[], object]:
-        """Run a coroutine, up to `in_task` at once, and then in a task; return its cancel."""
-        context = context or copy_context()
-        try:
-            context.run(call.send, None)
-        except StopIteration:
-            return _nothing
-        task = self._loop.create_task(call, context=context)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task.cancel
-
-    def call_at(self, when_s: float, call: Callable[[], None]) -> Callable[[], object]:
-        """Call a function later; return a function that cancels the call."""
-        return self._loop.call_at(when_s, call).cancel
-
     async def closed(self) -> None:
         """Wait until the hub has gone."""
         await self._end.wait()
 
     async def close(self) -> None:
         """Cancel all tasks, wait for them, and close the stream."""
-        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        await self.end_tasks()
         if self._lines:
             self._flush()
         self._transport.close()

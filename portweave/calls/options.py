@@ -184,7 +184,7 @@ def check_name(name: object) -> str:
     if not isinstance(name, str) or not is_name(name):
         raise ConfigError(
             f"{name!r} cannot be the name of a connection",
-            hint="a name is text without slashes and control characters, and does not begin with $",
+            hint="a name is text without slashes and control characters; $ and @ cannot begin it",
         )
     return name
 

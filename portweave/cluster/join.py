@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from portweave.calls.connection import Connection
-from portweave.calls.joining import NAME, SOCKET, TOKEN, join, join_blocking
+from portweave.calls.joining import NAME, SOCKET, TOKEN, join, join_blocking, join_bus
 from portweave.calls.options import check_text
 from portweave.errors import (
     ConfigError,
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from portweave.calls.blocking import BlockingConnection
+    from portweave.calls.bus_settings import BusSettings
 
 
 @overload
@@ -56,7 +57,8 @@ def connect(
     """Connect to a hub for as long as the context lasts.
 
     Without `socket` and `stack`, it is the hub of the stack or cluster that started this process.
-    If none did, it is the hub of the worktree's stack around the working directory.
+    If none did, it is the bus that `PORTWEAVE_HUB` names, or else the hub of the worktree's stack
+    around the working directory.
 
     Args:
         socket: Path of the hub's socket.
@@ -68,7 +70,7 @@ def connect(
         options: As in `Connection`.
 
     Raises:
-        ConfigError: The name or an option cannot be used, or two hubs are named.
+        ConfigError: The name, an option or a variable cannot be used, or two hubs are named.
         HubUnreachable: There is no hub. If it does not listen, this is raised on entering.
         NameTaken: The name is not free; raised on entering.
         PortweaveError: The stack is ambiguous or unknown.
@@ -77,11 +79,37 @@ def connect(
         raise ConfigError("connect takes a socket or a stack, not both")
     if stack is not None and not check_text(stack, "stack", "[PROJECT/]NAMESPACE"):
         raise ConfigError("stack must be [PROJECT/]NAMESPACE, not an empty text")
-    path, own_name, token = _whereabouts(socket, name, stack, os.environ)
-    connection = Connection(own_name, **options)
-    if sync:
-        return join_blocking(path, connection, token)
-    return join(path, connection, token)
+    joined = _joined(socket, name, stack, os.environ, options)
+    return join_blocking(joined) if sync else joined
+
+
+def _joined(
+    socket: str | os.PathLike[str] | None,
+    name: str | None,
+    stack: str | None,
+    environ: "Mapping[str, str]",
+    options: dict[str, Any],
+) -> AbstractAsyncContextManager[Connection]:
+    """The hub or the bus that the arguments and the environment mean, to be entered."""
+    found = _whereabouts(socket, name, stack, environ)
+    if found is None and (settings := bus_of(environ)) is not None:
+        return join_bus(settings, Connection(name or environ.get(NAME), **options))
+    path, own_name, token = found or (_socket_of(stack, environ), name, None)
+    return join(path, Connection(own_name, **options), token)
+
+
+def bus_of(environ: "Mapping[str, str]") -> "BusSettings | None":
+    """The bus that the environment names; None if it names none.
+
+    Raises:
+        ConfigError: A variable cannot be used.
+    """
+    if not environ.get("PORTWEAVE_HUB"):
+        return None
+    from portweave.calls.bus_settings import read_environment
+    from portweave.system.machine_id import machine_id
+
+    return read_environment(environ, machine_id())
 
 
 def _whereabouts(
@@ -89,8 +117,11 @@ def _whereabouts(
     name: str | None,
     stack: str | None,
     environ: "Mapping[str, str]",
-) -> tuple[str, str | None, str | None]:
-    """Path of the hub's socket, this process's name there, and its token."""
+) -> tuple[str, str | None, str | None] | None:
+    """Path of the hub's socket, this process's name there, and its token.
+
+    None if neither an argument nor the environment names a hub.
+    """
     if socket is not None:
         return os.fspath(socket), name, None
     path = environ.get(SOCKET)
@@ -101,7 +132,7 @@ def _whereabouts(
         # `portweave run` passes the stack's socket, whether the stack runs or not.
         if own_name or os.path.exists(path):
             return path, name, None
-    return _socket_of(stack, environ), name, None
+    return None if stack is None else (_socket_of(stack, environ), name, None)
 
 
 def _socket_of(stack: str | None, environ: "Mapping[str, str]") -> str:
