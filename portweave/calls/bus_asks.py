@@ -245,9 +245,9 @@ class Asks:
                 ask.heard_s = now_s
 
     def refuse(self, subject: str, reason: str) -> None:
-        """The server does not let this member publish to a subject."""
+        """The server does not let this member publish to a subject, given in small letters."""
         for number, ask in list(self._open.items()):
-            if ask.subject == subject:
+            if ask.subject.lower() == subject:
                 self._end(number)
                 error = ClusterError(
                     f"the bus does not let this member call {ask.name}: {reason}",

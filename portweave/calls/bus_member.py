@@ -145,7 +145,7 @@ class BusMember:
         self._asks.lost()
 
     def refuse(self, subject: str, reason: str) -> None:
-        """The server does not let this member publish to a subject."""
+        """The server does not let this member publish to a subject, given in small letters."""
         self._asks.refuse(subject, reason)
 
     def take_message(

@@ -29,7 +29,8 @@ PAUSES_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 # Until the client has sent so many bytes, no more are given to it.
 HIGH_WATER_BYTES = 1024 * 1024
 _LOOK_S = 0.005
-_REFUSED = "Permissions Violation for Publish to "
+# nats-py passes the errors of the server on in small letters.
+_REFUSED = "permissions violation for publish to "
 
 
 class NatsSession:
@@ -291,7 +292,7 @@ class NatsSession:
     ) -> Callable[[Exception], Coroutine[Any, Any, None]]:
         async def keep(error: Exception) -> None:
             problems[:] = [error]
-            text = str(error)
+            text = str(error).lower()
             if _REFUSED in text:
                 subject = text.partition(_REFUSED)[2].strip("\"' ")
                 self._member.refuse(subject, "permissions of the NATS server")
