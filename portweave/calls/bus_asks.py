@@ -187,9 +187,8 @@ class Asks:
         if ask is None:
             return
         if no_responders(headers, body):
-            text = f"there is no connection {ask.name!r} on the bus"
-            hint = "it runs, and is exported? The realms have to be the same: PORTWEAVE_REALM"
-            self._fail(number, ConnectionNotFound(text, connection=ask.name, hint=hint))
+            text = f"there is no connection {ask.name!r} on the bus; its realm may be another"
+            self._fail(number, ConnectionNotFound(text, connection=ask.name))
         elif (values := read_array(body)) is not None:
             self._output.lines.append(jsonrpc.int_answer(number, values))
         elif (error := read_object(body)) is not None:

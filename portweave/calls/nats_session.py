@@ -272,8 +272,8 @@ class NatsSession:
 
     def _unreachable(self, error: Exception) -> HubUnreachable:
         why = str(error).removeprefix("nats: ").strip("'") or type(error).__name__
-        if isinstance(error, OSError) and error.strerror:
-            why = error.strerror
+        if isinstance(error, OSError) and error.errno and error.errno > 0:
+            why = os.strerror(error.errno).lower()
         if isinstance(error, TimeoutError):
             why = "it does not answer"
         shown = self._settings.shown

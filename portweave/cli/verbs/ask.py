@@ -26,6 +26,7 @@ from portweave.encoding.terminal_escapes import write_data
 from portweave.errors import (
     ClusterError,
     ConnectionNotFound,
+    NoStackError,
     OtherProtocolError,
     RemoteError,
     SupervisorError,
@@ -35,7 +36,7 @@ from portweave.supervisor.registry.stack_records import PROTOCOL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from portweave.supervisor.registry.stack_records import StackRecord
 
@@ -49,7 +50,7 @@ HELP = """
 Call a service and print its answer: `portweave ask api/users/7`. The service must have joined the
 stack, by portweave.cluster.connect or by the JSON lines that docs/calls.md describes. `web` takes
 the instances in turn, `web.2` is one instance. portweave itself answers `supervisor/ps` and the
-like.
+like. Without a stack, and with PORTWEAVE_HUB, the call goes to that bus: `@main/api/users/7`.
 
 A VALUE is JSON, or else a text. ask prints each value of the answer on a line: a text as it is, all
 else as JSON.
@@ -71,7 +72,13 @@ def run(args: Args) -> int:
         raise UsageError("ask needs an address", hint="as in: portweave ask supervisor/ps")
     address, *texts = args.operands + (args.rest or [])
     timeout_s = _seconds(args.text("timeout"))
-    record = find_stack(args, os.environ)
+    try:
+        record = find_stack(args, os.environ)
+    except NoStackError:
+        if args.text("stack") is not None or not os.environ.get("PORTWEAVE_HUB"):
+            raise
+        _print(_values_by_bus(address, texts, timeout_s, verbose=args.flag("verbose")), args)
+        return 0
     if record.protocol != PROTOCOL:
         raise OtherProtocolError(record.namespace, record.version)
     given = args.text("timeout") is not None
@@ -91,13 +98,52 @@ def run(args: Args) -> int:
     error, values = message.get("error"), message.get("result")
     if is_object(error):
         raise _error(error, verbose=args.flag("verbose"))
-    values = values if is_list(values) else []
+    _print(values if is_list(values) else [], args)
+    return 0
+
+
+def _print(values: "Sequence[object]", args: Args) -> None:
     if args.flag("json"):
-        sys.stdout.write(pretty({"schemaVersion": 1, "values": values}) + "\n")
-        return 0
+        sys.stdout.write(pretty({"schemaVersion": 1, "values": list(values)}) + "\n")
+        return
     for value in values:
         write_data(f"{value if isinstance(value, str) else compact(value)}\n")
-    return 0
+
+
+def _values_by_bus(
+    address: str, texts: list[str], timeout_s: float, *, verbose: bool
+) -> "Sequence[object]":
+    """Call a service on the bus that `PORTWEAVE_HUB` names, and return the values of its answer.
+
+    Args:
+        address: The address.
+        texts: The values, as in the command.
+        timeout_s: How long the answer may take.
+        verbose: Whether to tell the traceback of a handler that failed.
+
+    Raises:
+        ClusterError: The bus cannot be joined, or the call fails.
+    """
+    from portweave.calls.connection import Connection
+    from portweave.calls.joining import join_blocking, join_bus
+    from portweave.cluster.join import bus_of
+
+    settings = bus_of(os.environ)
+    assert settings is not None
+    with join_blocking(join_bus(settings, Connection())) as bus:
+        try:
+            return bus.request_many(address, *map(_value, texts), timeout=timeout_s)
+        except RemoteError as error:
+            message = f"{error.type}: {error.message}"
+            if verbose and error.traceback:
+                message += f"\n{error.traceback.rstrip()}"
+            raise RemoteError(
+                message,
+                connection=error.connection,
+                status=error.status,
+                type=error.type,
+                fields=error.fields,
+            ) from None
 
 
 def _refuse_unjoined(record: "StackRecord", name: str) -> None:

@@ -1,6 +1,7 @@
 """Processes that join a bus directly: they know PORTWEAVE_HUB, and have no hub."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -335,6 +336,33 @@ def test_programs_without_a_loop_join_and_those_on_trio_do_not(server: NatsServe
 
     with pytest.raises(cluster.ConfigError, match="asyncio"):
         trio.run(main)
+
+
+def test_ask_calls_over_the_bus_where_there_is_no_stack(server: NatsServer, tmp_path: Path) -> None:
+    process = member("users")
+
+    def ask(*words: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-m", "portweave", "ask", *words],
+            cwd=tmp_path,
+            env={**os.environ, "HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    try:
+        found = ask("--json", "@main/users/pid")
+        assert json.loads(found.stdout) == {"schemaVersion": 1, "values": [process.pid]}
+        found = ask("@main/nobody/x")
+        assert (found.returncode, found.stdout) == (68, "")
+        assert "'@test:default:main/nobody' on the bus" in found.stderr
+        server.kill()
+        found = ask("users/pid")
+        assert found.returncode == 69
+        assert f"no bus answers at {server.url}: connection refused" in found.stderr
+    finally:
+        end(process)
 
 
 def test_garbage_on_the_subjects_of_a_member_harms_nobody(server: NatsServer) -> None:
