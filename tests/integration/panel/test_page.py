@@ -573,3 +573,56 @@ def test_a_graph_puts_each_service_to_the_right_of_what_it_waits_for(
     page.prepare(scene_script(scene(1, services=2)))
     page.go(panel().url)
     assert page.run(GRAPHS) == []
+
+
+def test_a_log_shows_levels_runs_dates_and_json_columns(
+    panel: "StartPanel", pages: "Pages"
+) -> None:
+    page = pages()
+    page.prepare(scene_script(scene(1)))
+    one = panel()
+    pages.browser.allow(one.url[:-1], "clipboardReadWrite", "clipboardSanitizedWrite")
+    page.go(f"{one.url}#/stack/shop/main/logs")
+    page.wait("document.querySelectorAll('.line').length > 50")
+    # The scene says the levels; lines on stderr are not red for that.
+    assert page.run("document.querySelectorAll('.line.err:not(.error)').length") > 0
+    colour = "getComputedStyle(document.querySelector('.line.%s .text')).color"
+    assert page.run(colour % "err.info") == page.run(colour % "out.info")
+    assert page.run(colour % "err.error") != page.run(colour % "err.info")
+    page.wait_for_text("api started again at", within=".between-runs")
+    # Names are aligned.
+    lefts = "new Set([...document.querySelectorAll('.line .text')].map((e) => e.offsetLeft))"
+    assert page.run(f"{lefts}.size") == 1
+    page.press("Dates", within=".tools")
+    page.wait(
+        "/^\\d{4}-\\d\\d-\\d\\d \\d\\d:/.test(document.querySelector('.line .time').innerText)"
+    )
+    page.press("JSON columns", within=".tools")
+    page.wait("document.querySelectorAll('.head-line .column').length > 3")
+    heads = page.run("[...document.querySelectorAll('.head-line .column')].map((e) => e.innerText)")
+    assert heads[0] == "Message"
+    assert {"ms", "method", "path", "status"} <= set(heads)
+    cells = "[...document.querySelectorAll('.line:has(.column):not(.head-line)')].at(-1).children"
+    assert page.run(f"[...{cells}].map((e) => e.innerText)")[2] == "cache"
+    page.press("JSON columns", within=".tools")
+    page.press("Wrap", within=".tools")
+    page.wait("document.querySelector('.lines').classList.contains('nowrap')")
+    page.press("Copy", within=".tools")
+    page.wait_for_text("Log copied", within=".toasts")
+    copied = page.run("navigator.clipboard.readText()").splitlines()
+    assert len(copied) == page.run("document.querySelectorAll('.line').length")
+    assert copied[-1].endswith(' api | {"level":"debug","msg":"cache","hit":true,"ms":1}')
+    # The appearance outlives a reload; filters are part of the address.
+    page.reload()
+    page.wait("!!document.querySelector('.lines.nowrap.with-dates .line')")
+    link = "new URLSearchParams(document.querySelector('[download]').href.split('?')[1])"
+    page.run("location.hash += '?level=warn&stream=err&service=api'")
+    page.wait(f"{link}.get('levels') === 'error,warn'")
+    assert page.run(f"[...{link}].slice(1).map(([name]) => name)") == [
+        "service",
+        "levels",
+        "stream",
+    ]
+    assert page.run("[...document.querySelectorAll('select')].map((e) => e.value)") == [
+        "api", "warn", "err", "",
+    ]  # fmt: skip
