@@ -73,7 +73,9 @@ export function Logs({ worktree, service }) {
   }, [query]);
 
   const toggle = (name) => {
-    const changed = { ...options, [name]: !options[name] };
+    const before = now.current.options;
+    const changed = { ...before, [name]: !before[name] };
+    now.current.options = changed;
     setOptions(changed);
     try {
       localStorage.setItem(OPTIONS_KEY, JSON.stringify(changed));
