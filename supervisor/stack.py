@@ -213,7 +213,7 @@ class Stack:
         self.lifetime = LifetimeWatch(
             options.terms,
             self._stop_as_asked,
-            self.reporter.warn_of_end,
+            self.reporter.announce_end,
             last_call=lambda: self._calls.last_call,
             watch_use=self._watch_use,
         )

@@ -6,8 +6,15 @@ import sys
 from portweave import errors
 from portweave.cli.confirm import agrees
 from portweave.client.verb_queries import say
+from portweave.encoding.terminal_escapes import escaped
 from portweave.maintenance.prune_rules import Choice, age_of
-from portweave.maintenance.pruning import KnownWorktree, find_worktrees, prune, tear_down
+from portweave.maintenance.pruning import (
+    KnownWorktree,
+    find_worktrees,
+    prune,
+    tear_down,
+    teardown_lines,
+)
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -98,13 +105,13 @@ def _show(chosen: list[KnownWorktree], kept: list[KnownWorktree]) -> None:
     for one in chosen:
         state = ", its stack is stopped" if one.stack is not None else ""
         say(f"  {_name(one)}: {', '.join(one.decision.reasons)}{state}")
+    for line in teardown_lines(chosen, os.environ):
+        say(f"  {escaped(line)}")
     for one in kept:
         say(f"stays: {_name(one)}: {one.decision.kept}")
 
 
 def _name(one: KnownWorktree) -> str:
-    from portweave.encoding.terminal_escapes import escaped
-
     return escaped(f"{one.project}/{one.namespace} ({one.root})")
 
 

@@ -44,6 +44,7 @@ from portweave.supervisor.proxy.process.proxy_files import (
 from portweave.supervisor.proxy.process.start_proxy import stop
 from portweave.supervisor.proxy.tls.ca_files import ca_path
 from portweave.supervisor.proxy.tls.trust_stores import steps
+from portweave.supervisor.registry.ended_stacks import ended_dir
 from portweave.supervisor.registry.stack_lock import StackLock
 from portweave.supervisor.registry.stack_records import (
     StackRecord,
@@ -232,6 +233,21 @@ def stack_leftovers(environ: Mapping[str, str]) -> Found:
             if _is_silent(path):
                 about = "a socket without a listener"
                 yield Leftover("socket", path, about, partial(_remove, [path]))
+
+
+def ended_leftovers(environ: Mapping[str, str]) -> Found:
+    """Find the files that tell how stacks ended."""
+    folder = ended_dir(stacks_dir(environ))
+    # The end of what a killed stack has left makes such a file, too.
+    count = len(_names(folder)) + len(stack_keys(stacks_dir(environ), held=False))
+    if count:
+        about = f"how stacks have ended ({count})"
+        yield Leftover("stack", folder, about, partial(_remove_folder, folder))
+
+
+def _remove_folder(path: str) -> None:
+    if os.path.isdir(path):
+        remove_all(path)
 
 
 def lease_leftovers(environ: Mapping[str, str]) -> Found:

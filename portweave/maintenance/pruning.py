@@ -14,7 +14,7 @@ from portweave.allocator.ports.registry import load, registry_path
 from portweave.encoding.value import value
 from portweave.maintenance.merged_branches import is_locked, merge_facts
 from portweave.maintenance.prune_rules import Choice, Decision, PruneFacts, decide
-from portweave.maintenance.teardowns import run_teardowns
+from portweave.maintenance.teardowns import pending_teardowns, run_teardowns
 from portweave.supervisor.registry.moved_folder import is_missing
 from portweave.supervisor.registry.stack_records import StackRecord, live_stacks, stacks_dir
 from portweave.supervisor.shutdown.stop_stack import end_stack
@@ -160,6 +160,22 @@ def prune(known: KnownWorktree, environ: Mapping[str, str], timeout_s: float) ->
         release_blocks(registry_path(environ), lambda key: key in known.keys, environ)
 
 
+def teardown_lines(chosen: list[KnownWorktree], environ: Mapping[str, str]) -> list[str]:
+    """The commands of the kept `teardown` hooks that would run, one line for each hook.
+
+    Args:
+        chosen: The worktrees to prune.
+        environ: The variables of the user.
+    """
+    found: list[str] = []
+    for common_dir in _repositories(chosen):
+        for pending in pending_teardowns(environ, common_dir):
+            if not pending.is_given_up:
+                commands = " && ".join(pending.kept.commands)
+                found.append(f"teardown of {pending.name}: {commands}")
+    return found
+
+
 def tear_down(
     pruned: list[KnownWorktree], environ: Mapping[str, str], say: Callable[[str], None]
 ) -> None:
@@ -170,6 +186,17 @@ def tear_down(
         environ: The variables of the user.
         say: Gets what happens, one line each.
     """
-    for common_dir in dict.fromkeys(key.git_common_dir for one in pruned for key in one.keys):
-        if common_dir is not None:
-            run_teardowns(environ, say, common_dir)
+    for common_dir in _repositories(pruned):
+        run_teardowns(environ, say, common_dir)
+
+
+def _repositories(worktrees: list[KnownWorktree]) -> list[str]:
+    """The repositories of removed worktrees."""
+    found = [
+        key.git_common_dir
+        for one in worktrees
+        if not os.path.lexists(one.root)
+        for key in one.keys
+        if key.git_common_dir is not None
+    ]
+    return list(dict.fromkeys(found))

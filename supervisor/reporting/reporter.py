@@ -131,9 +131,10 @@ class Reporter:
         """Warn about the folder of the stack."""
         self._warn("folder disturbed", text)
 
-    def warn_of_end(self, text: str) -> None:
-        """Warn about the end of the stack, which no command has asked for."""
-        self._warn("end announced", text)
+    def announce_end(self, text: str) -> None:
+        """Tell of an end of the stack that no command has asked for. It may still be put off."""
+        self._view.say(text)
+        self.log_event("end announced", reason=text)
 
     def _warn(self, event: str, text: str) -> None:
         self._view.say(text)

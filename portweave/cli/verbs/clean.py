@@ -24,6 +24,7 @@ from portweave.maintenance.cleaning import (
     Leftover,
     block_leftovers,
     drop_empty,
+    ended_leftovers,
     hosts_leftovers,
     lease_leftovers,
     name_leftovers,
@@ -118,6 +119,7 @@ def _found(args: Args, root: str, *, is_all: bool) -> Found:
     for place in worktrees(environ, root):
         yield from worktree_leftovers(place)
     yield from stack_leftovers(environ)
+    yield from ended_leftovers(environ)
     yield from lease_leftovers(environ)
     yield from registry_leftovers(environ)
     if args.flag("ports"):

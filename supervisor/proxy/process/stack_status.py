@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 # Many requests may wait for one service. They share one question to its stack for this time.
 _FRESH_S = 0.1
 _ANSWERS_WITHIN_S = 2.0
+_AFTER_REQUEST_S = 0.05
 
 Default = TypeVar("Default", float, None)
 
@@ -86,6 +87,8 @@ class Stacks(StackStatus):
 
     async def note_use(self, target: Target, use: str) -> None:
         """Tell the stack of a route that it was used, at most every few seconds."""
+        # The request itself goes first: looking for the stack reads several files.
+        await asyncio.sleep(_AFTER_REQUEST_S)
         owner = self._owner_of(target)
         now_s = time.monotonic()
         if not owner or now_s < self._told_s.get(owner, -math.inf) + USES_TOLD_S:

@@ -96,6 +96,23 @@ def test_merged_and_gone_worktrees_are_pruned(
     assert (said.returncode, said.stderr) == (0, "[portweave] there is nothing to prune\n")
 
 
+def test_a_teardown_is_shown_before_it_runs(
+    shop: Shop, detached_at: "Callable[[Path], Detached]", cli: "Cli", tmp_path: Path
+) -> None:
+    lost, mark = shop.add("lost"), tmp_path / "torn-down"
+    write(lost, f"{SERVICES}hooks: {{teardown: 'echo done > {mark}'}}\n")
+    stack = detached_at(lost)
+    stack.up()
+    stack.down()
+    shop.git("worktree", "remove", "--force", lost, cwd=shop.main)
+    would = cli("prune", "--all", "--dry-run", cwd=shop.main).stderr
+    assert f"[portweave]   teardown of shop/{lost.name}" in would.replace(shop.main.name, "shop")
+    assert f"echo done > {mark}" in would
+    assert not mark.exists()
+    assert names(shop.prune("--yes")) == {"lost": ["its folder is gone"]}
+    assert mark.exists()
+
+
 def test_a_locked_worktree_is_kept(shop: Shop) -> None:
     away = shop.add("away")
     shop.git("worktree", "lock", away, cwd=shop.main)

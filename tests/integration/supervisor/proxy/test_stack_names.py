@@ -70,6 +70,27 @@ def web(home: Path) -> Iterator[Web]:
     stop(web.store)
 
 
+def test_a_request_by_name_is_a_use_of_its_stack(
+    web: Web,
+    cli: "Cli",
+    up: "StartUp",
+    project: Path,
+    eventually: Callable[[Callable[[], object]], None],
+) -> None:
+    write(project, f"services: {{web: {{command: {SERVE}}}}}\n")
+    up(project, env=web.env).wait_for("web ready")
+    eventually(web.names)
+    [name] = web.names()
+    web.proxy()
+    assert "portweave.yaml" in web.get(name, "/login?token=secret")[1]
+
+    def last_use() -> object:
+        [row] = json.loads(cli("ls", "--json", cwd=project).stdout)["stacks"]
+        return row["lastUse"]
+
+    eventually(lambda: last_use() == "GET /login")
+
+
 @pytest.mark.slow
 def test_all_worktrees_have_names_at_once(
     web: Web,
