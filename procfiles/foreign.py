@@ -35,7 +35,8 @@ FOREIGN_SERVICE = {
     **dict.fromkeys(("is_tty", "is_interactive", "pty", "stdin_open"), "tty"),
     "develop": "watch",
     **dict.fromkeys(("host", "domain", "subdomain"), "hostname"),
-    **dict.fromkeys(("image", "build"), 'command, as "docker compose up db"'),
+    "build": 'command, as "docker compose up db"',
+    "volumes": "data",
 }
 FOREIGN_READY = {
     **dict.fromkeys(("test", "cmd", "command"), "exec"),

@@ -156,6 +156,21 @@ def _tty(value: Value, keys: Keys, issues: Issues, draft: Draft) -> None:
     draft.service.tty = "true" if value else "false"
 
 
+def _image(value: Value, keys: Keys, issues: Issues, draft: Draft) -> None:
+    if value is False:
+        draft.service.image = False
+        return
+    if not isinstance(value, str) or not value or any(letter.isspace() for letter in value):
+        issues.add(keys, "image must be false, or a name without blanks, as postgres:17.5")
+        return
+    draft.service.image = value
+
+
+def _data(value: Value, keys: Keys, issues: Issues, draft: Draft) -> None:
+    paths = texts_of(value, keys, issues)
+    draft.service.data = tuple(absolute(draft.folder, path) for path in paths)
+
+
 def _reserved(value: Value, keys: Keys, issues: Issues, draft: Draft) -> None:
     del value, draft
     issues.add(keys, f"{keys[-1]} is reserved and does not exist yet")
@@ -255,5 +270,18 @@ KEYS = (
         {"enum": ["auto", True, False]},
         "`true`: it has a terminal of its own. `auto` (the default): where `up` writes to a"
         " terminal, or runs with `-d`, but not where `CI` is set.",
+    ),
+    Key(
+        "image",
+        _image,
+        {"anyOf": [{"const": False}, {"type": "string", "pattern": r"^\S+(?![\s\S])"}]},
+        "Only for `export`: the container image, as `postgres:17.5`; `false`: the service is not"
+        " exported to containers.",
+    ),
+    Key(
+        "data",
+        _data,
+        {"type": "array", "items": NONBLANK},
+        "Only for `export`: folders with content that must outlast a container.",
     ),
 )

@@ -170,10 +170,13 @@ class Service:
         wildcard: Whether the route includes all names below its own.
         watch: Paths or globs. portweave restarts the service when one of their files changes.
         tty: `auto`, `true` or `false`.
+        image: The container image of its export; False to leave it out there, None for no image.
+        data: Absolute paths whose content has to last; only exports use them.
     """
 
     __slots__ = (
         "command",
+        "data",
         "depends_on",
         "discovery_env",
         "env_files",
@@ -182,6 +185,7 @@ class Service:
         "framework",
         "group",
         "hostname",
+        "image",
         "name",
         "on_request",
         "oneshot",
@@ -224,6 +228,8 @@ class Service:
         wildcard: bool = False,
         watch: tuple[str, ...] = (),
         tty: str = "auto",
+        image: str | bool | None = None,
+        data: tuple[str, ...] = (),
     ) -> None:
         self.name = name
         self.origin = origin
@@ -248,6 +254,8 @@ class Service:
         self.wildcard = wildcard
         self.watch = watch
         self.tty = tty
+        self.image = image
+        self.data = data
 
 
 class Hook:

@@ -101,4 +101,7 @@ def is_compose_file(name: str, value: object) -> bool:
     ]
     is_named = name in _COMPOSE
     has_keys = any(key in value for key in ("version", "volumes", "networks"))
-    return bool(with_images) and (is_named or has_keys or len(with_images) == len(services))
+    # Beside a command, `image` is a key of ours.
+    is_plain = any("command" not in member or "build" in member for member in with_images)
+    is_all = is_plain and len(with_images) == len(services)
+    return bool(with_images) and (is_named or has_keys or is_all)

@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from shlex import join, quote
+from shlex import join
 
+from portweave.exports.dockerfiles import HOME, probe_command
 from portweave.exports.model import (
     MERGE,
     Exported,
@@ -12,6 +13,7 @@ from portweave.exports.model import (
     Unit,
     as_yaml,
     header,
+    is_own_url,
     label_of,
     labels_of,
 )
@@ -54,8 +56,24 @@ def export(stack: Stack) -> Exported:
     if shared:
         document["x-variables"] = shared
     document["services"] = services
+    volumes = [_volume(labels[unit.name], n) for unit in stack.units for n in range(len(unit.data))]
+    if volumes:
+        document["volumes"] = dict.fromkeys(volumes)
     told = merged(remarks)
-    return Exported(((FILE, header(FORM, told) + as_yaml([document], shared=shared)),), told)
+    text = header(FORM, told, _version(stack)) + as_yaml([document], shared=shared)
+    return Exported(((FILE, text),), told)
+
+
+def _version(stack: Stack) -> str:
+    """Return the first version with all that the file has, from Compose's release notes."""
+    if any(_watch(unit, stack) for unit in stack.units):
+        return "Docker Compose 2.32"
+    # `required` of a file of variables.
+    return f"Docker Compose {'2.24' if any(unit.files for unit in stack.units) else '2.20'}"
+
+
+def _volume(label: str, number: int) -> str:
+    return f"{label}-data{number + 1 if number else ''}"
 
 
 def _service(
@@ -68,10 +86,8 @@ def _service(
     fields: dict[str, object] = {}
     if unit.image:
         fields["image"] = _escaped(unit.image)
-    elif unit.has_image:
-        fields["build"] = {"context": _escaped(_relative(unit.folder, stack.place))}
-    else:
-        fields["image"] = image_of(unit, stack)
+    if unit.context:
+        fields["build"] = _build(unit, stack)
     fields["command"] = [_escaped(word) for word in unit.argv]
     variables: dict[str, object] = {**_plain_texts(unit.kept_defaults())}
     if shared and variables == shared:
@@ -88,11 +104,25 @@ def _service(
             {"path": _escaped(_relative(file.path, stack.place)), "required": file.required}
             for file in unit.files
         ]
+    if unit.cwd:
+        fields["working_dir"] = _escaped(unit.cwd)
+    if unit.data:
+        label = labels[unit.name]
+        fields["volumes"] = [
+            {"type": "volume", "source": _volume(label, number), "target": _escaped(path)}
+            for number, path in enumerate(unit.data)
+        ]
+    if unit.profiles:
+        fields["profiles"] = list(unit.profiles)
     if unit.port is not None:
         fields["ports"] = [f"127.0.0.1:{unit.port}:{unit.port}"]
     if unit.needs:
         fields["depends_on"] = {
-            labels[need.instance]: {"condition": _condition(need.condition, units[need.instance])}
+            labels[need.instance]: {
+                "condition": _condition(need.condition, units[need.instance]),
+                # A service of another profile may be off.
+                **({"required": False} if _may_be_off(unit, units[need.instance]) else {}),
+            }
             for need in unit.needs
         }
     check = _healthcheck(unit)
@@ -105,12 +135,43 @@ def _service(
     fields["init"] = True
     if unit.tty:
         fields["tty"] = True
+    if watch := _watch(unit, stack):
+        fields["develop"] = {"watch": watch}
     return fields
 
 
-def image_of(unit: Unit, stack: Stack) -> str:
-    """Return the name of a service's image where the user named none; its instances share it."""
-    return f"{label_of(stack.project)}-{label_of(unit.service)}"
+def _build(unit: Unit, stack: Stack) -> dict[str, object]:
+    build: dict[str, object] = {"context": _escaped(_relative(unit.context, stack.place))}
+    if unit.dockerfile:
+        # compose-spec, build.md: relative to the context.
+        build["dockerfile"] = _escaped(os.path.relpath(unit.dockerfile, unit.context))
+    return build
+
+
+def _watch(unit: Unit, stack: Stack) -> list[dict[str, object]]:
+    """Return the rules of `docker compose watch`; an existing image has none."""
+    found: list[dict[str, object]] = []
+    for path in unit.watch if unit.context else ():
+        # A glob begins after its folder.
+        folder = path.partition("*")[0]
+        folder = path if folder == path else os.path.dirname(folder)
+        rule: dict[str, object] = {"path": _escaped(_relative(folder, stack.place))}
+        inner = os.path.relpath(folder, unit.context)
+        if unit.cwd and inner != ".." and not inner.startswith("../"):
+            rule |= {
+                "action": "sync+restart",
+                "target": _escaped(os.path.normpath(f"{HOME}/{inner}")),
+                "ignore": ["node_modules/", ".venv/", ".git/"],
+            }
+        else:
+            rule["action"] = "rebuild"
+        if rule not in found:
+            found.append(rule)
+    return found
+
+
+def _may_be_off(unit: Unit, needed: Unit) -> bool:
+    return bool(needed.profiles) and not set(unit.profiles) & set(needed.profiles)
 
 
 def _condition(condition: Condition, needed: Unit) -> str:
@@ -135,21 +196,26 @@ def _healthcheck(unit: Unit) -> dict[str, object] | None:
 
 
 def healthcheck_command(unit: Unit) -> list[str] | None:
-    """Return the readiness test that runs in the container; None for none."""
+    """Return the readiness test that runs in the container; None for none.
+
+    It uses what the image surely has: the runtime of a written Dockerfile, the tools of a known
+    server, and the user's own command.
+    """
     ready = unit.ready
-    if ready.http is None and ready.tcp is None:
-        return None if ready.exec is None else ["CMD", *ready.exec]
-    tests: list[str] = []
+    tests: list[tuple[str, ...]] = []
     if ready.http is not None:
-        url = quote(ready.http)
-        # An image contains one of them, or none.
-        tests.append(f"{{ curl -kfsS -o /dev/null {url} || wget -qO /dev/null {url}; }}")
-    if ready.tcp is not None:
-        port = ready.tcp
-        tests.append(f"{{ nc -z 127.0.0.1 {port} || bash -c '</dev/tcp/127.0.0.1/{port}'; }}")
+        tests.append(probe_command(unit.runtime, ready.http, None) or ())
+    # An answer of its own port proves that it listens.
+    if ready.tcp is not None and not (ready.http and is_own_url(ready.http, ready.tcp)):
+        tests.append(probe_command(unit.runtime, None, ready.tcp) or ())
     if ready.exec is not None:
-        tests.append(join(ready.exec))
-    return ["CMD-SHELL", " && ".join(tests)]
+        tests.append(ready.exec)
+    found = [test for test in tests if test]
+    if not found:
+        return None
+    if len(found) == 1:
+        return ["CMD", *found[0]]
+    return ["CMD-SHELL", " && ".join(map(join, found))]
 
 
 def _restart(unit: Unit) -> str:
@@ -161,18 +227,25 @@ def _restart(unit: Unit) -> str:
 
 def _remarks(unit: Unit, stack: Stack, units: Mapping[str, Unit]) -> Iterator[Remark]:
     names = (unit.name,)
-    yield from unit.remarks
-    if not unit.image and not unit.has_image:
-        text = (
-            f"no Dockerfile: {image_of(unit, stack)} must be built, or name another image with"
-            f" --image {unit.service}=IMAGE"
-        )
-        yield Remark(LOST, "image", text, names)
+    handled = _watch(unit, stack)
+    yield from (one for one in unit.remarks if not (handled and one.key == "watch"))
+    if handled:
+        yield Remark(INFO, "watch", "docker compose watch restarts it after a change", names)
     for need in unit.needs:
         if need.condition is Condition.READY and _healthcheck(units[need.instance]) is None:
             text = f"it waits until {need.instance} is started, not until it is ready"
             yield Remark(CHANGED, "dependsOn", text, names)
+    yield from _probe_remarks(unit)
     yield from unsupported_probe_remarks(unit)
+
+
+def _probe_remarks(unit: Unit) -> Iterator[Remark]:
+    ready = unit.ready
+    if unit.oneshot or unit.runtime or not ready.written:
+        return
+    if ready.http is not None or ready.tcp is not None:
+        text = "its image may have no program that probes a port; exec: a command of the image does"
+        yield Remark(CHANGED, "ready", text, (unit.name,))
 
 
 def unsupported_probe_remarks(unit: Unit) -> Iterator[Remark]:

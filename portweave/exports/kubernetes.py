@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from shlex import join, quote
 from urllib.parse import urlsplit
 
-from portweave.exports.compose import image_of, unsupported_probe_remarks
+from portweave.exports.compose import unsupported_probe_remarks
 from portweave.exports.model import (
     Exported,
     Hidden,
@@ -150,7 +150,7 @@ def _pod(
 ) -> Manifest:
     container: Manifest = {
         "name": name,
-        "image": unit.image or image_of(unit, stack),
+        "image": unit.image,
         "args": [_escaped(word) for word in unit.argv],
     }
     env: list[Manifest] = [
@@ -257,12 +257,6 @@ def _needed(unit: Unit, condition: Condition) -> list[str]:
 def _remarks(unit: Unit, stack: Stack, units: Mapping[str, Unit]) -> Iterator[Remark]:
     names = (unit.service,)
     yield from unit.remarks
-    if not unit.image:
-        text = (
-            f"{image_of(unit, stack)} must be built and pushed, or name another image with"
-            f" --image {unit.service}=IMAGE"
-        )
-        yield Remark(LOST, "image", text, names)
     if unit.replicas > 1 and not unit.oneshot:
         text = f"its {unit.replicas} instances share a port and PORTWEAVE_INSTANCE=1"
         yield Remark(CHANGED, "scale", text, names)

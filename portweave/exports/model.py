@@ -77,8 +77,18 @@ class Unit:
         files: Files of variables; later ones win.
         in_files: Names of the variables in these files.
         replicas: The number of instances of its service.
-        has_image: Whether its folder defines how to build an image.
-        image: The image; empty where the user named none.
+        has_image: Whether its folder has a Dockerfile.
+        image: The image; empty until one is chosen.
+        context: The folder that the image is built from; empty for an image that exists.
+        dockerfile: The Dockerfile that export writes; empty for that of the context.
+        runtime: The language of a written Dockerfile; empty for another image.
+        server: The program of a known server; empty for another image.
+        user: The numeric user of the image; None if it is unknown.
+        cwd: The working directory in the container; empty for that of the image.
+        data: Folders of the container whose content has to last.
+        hostname: The first part of its route's name; empty for no route.
+        watch: Absolute paths whose change restarts it.
+        profiles: It starts only with one of them; always, where this is empty.
         hidden: Variables with secrets from definition files; they are in no other mapping.
         remarks: Differences that do not depend on the format.
     """
@@ -104,6 +114,16 @@ class Unit:
     replicas: int = 1
     has_image: bool = False
     image: str = ""
+    context: str = ""
+    dockerfile: str = ""
+    runtime: str = ""
+    server: str = ""
+    user: int | None = None
+    cwd: str = ""
+    data: tuple[str, ...] = ()
+    hostname: str = ""
+    watch: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
     hidden: Mapping[str, Hidden] = field(default_factory=dict[str, Hidden])
     remarks: tuple[Remark, ...] = ()
 
@@ -181,9 +201,17 @@ def labels_of(names: Iterable[str], form: Callable[[str], str], longest: int) ->
     return found
 
 
-def header(form: str, remarks: Iterable[Remark]) -> str:
-    """Return the comment at the top of a file: its origin, and what differs from `up`."""
+def header(form: str, remarks: Iterable[Remark], needs: str = "") -> str:
+    """Return the comment at the top of a file: its origin, and what differs from `up`.
+
+    Args:
+        form: The format.
+        remarks: Differences from `portweave up`.
+        needs: The program and its version that the file needs; empty for none.
+    """
     lines = [f"# {MARK} {form}` of portweave {__version__}."]
+    if needs:
+        lines.append(f"# It needs {needs} or newer.")
     lines += [f"# - {remark.line()}" for remark in remarks]
     return "\n".join(lines) + "\n"
 

@@ -4,7 +4,7 @@ import os
 import re
 import signal
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from portweave.allocator.naming import full_name
 from portweave.encoding.value import replace
@@ -16,6 +16,7 @@ from portweave.planning.allocation import AllocatedProject
 from portweave.planning.environment_layers import HOST
 from portweave.planning.stack_plan import make_plan
 from portweave.planning.stack_request import StartOptions
+from portweave.planning.web_services import why_no_link
 from portweave.procfiles.expand import Values, expand
 from portweave.procfiles.load import read_env_file
 from portweave.procfiles.model import Service
@@ -30,10 +31,10 @@ def stack_of(
     allocated: AllocatedProject,
     options: StartOptions,
     environ: Mapping[str, str],
-    images: Mapping[str, str],
     *,
     apart: bool,
     place: str,
+    profiles: Collection[str] = (),
 ) -> Stack:
     """Build the stack that is exported.
 
@@ -41,9 +42,9 @@ def stack_of(
         allocated: The worktree with its ports.
         options: The services to export.
         environ: The environment of the command; only its `PATH` gets into the result.
-        images: Service to image.
         apart: Whether each instance has its own host, as a container has.
         place: The folder for the exported files.
+        profiles: The profiles that are on; the services of others keep their profiles.
 
     Raises:
         PortweaveError: A file of variables cannot be read, or nothing can be exported.
@@ -60,13 +61,23 @@ def stack_of(
         warnings=allocated.warnings,
     )
     plan = make_plan(allocated, options, {})
+    services = {service.name: service for service in allocated.project.definitions.services}
     chosen = [
-        instance
-        for instance in plan.instances
-        if instance.name in plan.wanted and not instance.hook
+        one
+        for one in plan.instances
+        if one.name in plan.wanted
+        and not one.hook
+        and not (apart and services[one.service].image is False)
     ]
-    maker = _Maker(allocated, {instance.name for instance in chosen}, images, apart=apart)
-    units = maker.units(chosen)
+    maker = _Maker(allocated, {instance.name for instance in chosen}, apart=apart)
+    units = [
+        replace(unit, profiles=services[unit.service].profiles)
+        if services[unit.service].profiles
+        and not set(profiles) & set(services[unit.service].profiles)
+        and unit.service not in options.services
+        else unit
+        for unit in maker.units(chosen)
+    ]
     return Stack(
         project=plan.project,
         namespace=plan.namespace,
@@ -83,14 +94,18 @@ class _Maker:
         self,
         allocated: AllocatedProject,
         names: set[str],
-        images: Mapping[str, str],
         *,
         apart: bool,
     ) -> None:
         self._allocated = allocated
         self._names = names
+        # Those with `image: false` have nothing to do in containers.
+        self._without = [
+            service.name
+            for service in allocated.project.definitions.services
+            if apart and service.image is False
+        ]
         self._counts = Counter(name.partition(".")[0] for name in names)
-        self._images = images
         self._apart = apart
         self._root = allocated.project.worktree.root
         self._services = {s.name: s for s in allocated.project.definitions.services}
@@ -132,7 +147,6 @@ class _Maker:
             if required or os.path.exists(path):
                 held |= read_env_file(path, required=required).values
                 found.append(VariableFile(path, required, _has_exports(path)))
-        image = self._images.get(service.name, "")
         settled = self._settled(service, plan)
         templates = self._templates | {n: t for n, t in service.environment if t is not None}
         hidden: dict[str, Hidden] = {}
@@ -153,7 +167,7 @@ class _Maker:
             ready = replace(ready, http=without_secrets((ready.http,), secrets)[0])
         argv = without_secrets(self._argv(service, plan), secrets)
         is_masked = ready != plan.ready or argv != self._argv(service, plan)
-        remarks = service_remarks(service, plan, self._counts)
+        remarks = service_remarks(service, plan, {*self._counts, *self._without})
         if is_masked:
             text = "it has a secret, which is not written; put it into a file of variables"
             remarks.append(Remark(LOST, "command", text, (plan.name,)))
@@ -182,7 +196,9 @@ class _Maker:
             in_files=frozenset(held),
             replicas=self._counts[plan.service],
             has_image=os.path.exists(f"{plan.working_dir}/Dockerfile"),
-            image=image,
+            image=service.image if isinstance(service.image, str) else "",
+            hostname=_hostname(service, plan),
+            watch=service.watch,
             hidden=hidden,
             remarks=tuple(remarks),
         )
@@ -241,6 +257,13 @@ class _Maker:
         own = len(service.command)
         added = tuple(word.replace(HOST, EVERYWHERE) for word in plan.argv[own:])
         return (*plan.argv[:own], *added)
+
+
+def _hostname(service: Service, plan: InstancePlan) -> str:
+    """Return the first part of a route's name; empty for a service without a route."""
+    if plan.port is None or service.hostname is False or why_no_link(service):
+        return ""
+    return service.hostname if isinstance(service.hostname, str) else label_of(service.name)
 
 
 def _has_exports(path: str) -> bool:

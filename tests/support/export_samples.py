@@ -33,6 +33,7 @@ def unit(name: str = "web", /, **changes: object) -> Unit:
         passed=(),
         files=(),
         in_files=frozenset(),
+        image=f"shop-{service}",
     )
     return replace(plain, **changes)
 

@@ -19,7 +19,10 @@ from portweave.planning.planned_stack import requested_project
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from portweave.exports.model import Exported
+    from portweave.planning.project import Project
+    from portweave.planning.stack_request import StartOptions
 
+CONTAINERS = "Options of compose and kubernetes"
 FORMS = ("systemd", "compose", "kubernetes")
 OPTIONS = (
     Option(
@@ -30,7 +33,20 @@ OPTIONS = (
     Option(
         "--allow", metavar="KEY", values=KEYS, many=True, about="with --check: accept this loss"
     ),
-    Option("--image", metavar="NAME=IMAGE", many=True, about="the image of a service"),
+    Option(
+        "--image", metavar="NAME=IMAGE", many=True, about="the image of a service", group=CONTAINERS
+    ),
+    Option(
+        "--dockerfiles",
+        metavar="DIR",
+        values="folders",
+        about="write Dockerfiles for recognised stacks there",
+        group=CONTAINERS,
+    ),
+    Option(
+        "--image-prefix", metavar="TEXT", about="before the names of built images", group=CONTAINERS
+    ),
+    Option("--tag", metavar="TAG", about="the tag of built images", group=CONTAINERS),
     Option("--scale", metavar="NAME=N", values="counts", many=True, about="N instances of one"),
     Option(
         "--profile", metavar="NAME", values="profiles", many=True, about="the services of it too"
@@ -74,8 +90,9 @@ def run(args: Args) -> int:
     project = requested_project(request)
     names = {service.name for service in project.definitions.services}
     images = dict(_image(text, names) for text in args.texts("image"))
-    if images and form == "systemd":
-        raise UsageError("--image is for compose and kubernetes")
+    for name in ("image", "dockerfiles", "image_prefix", "tag"):
+        if form == "systemd" and args.flag(name):
+            raise UsageError(f"--{name.replace('_', '-')} is for compose and kubernetes")
     folder = args.text("output")
     allowed = args.texts("allow")
     for key in allowed:
@@ -86,16 +103,31 @@ def run(args: Args) -> int:
         raise UsageError("--allow goes with --check")
     stack = stack_of(
         allocate(project, check_listeners=False),
-        request.options,
+        _options(request.options, project, form),
         os.environ,
-        images,
         apart=form != "systemd",
+        profiles=request.options.profiles,
         place=os.path.realpath(folder or "."),
     )
+    dockerfiles: tuple[tuple[str, str], ...] = ()
+    to = args.text("dockerfiles")
+    if form != "systemd":
+        from portweave.exports.images import ImageChoice, with_images
+
+        choice = ImageChoice(
+            images,
+            os.path.realpath(to) if to else "",
+            args.text("image_prefix") or "",
+            args.text("tag") or "",
+        )
+        data = {service.name: service.data for service in project.definitions.services}
+        stack, dockerfiles = with_images(stack, data, choice)
     exported: Exported = import_module(f"portweave.exports.{form}").export(stack)
     lost = lost_keys(exported.remarks, allowed) if args.flag("check") else []
     if folder is not None and not lost:
-        _write(folder, exported, force=args.flag("force"))
+        _write(folder, exported.files, force=args.flag("force"))
+    if to and not lost:
+        _write(to, dockerfiles, force=args.flag("force"))
     if args.flag("json"):
         import json
 
@@ -127,6 +159,16 @@ def run(args: Args) -> int:
     raise ExportLostError(form, lost)
 
 
+def _options(options: "StartOptions", project: "Project", form: str) -> "StartOptions":
+    """Return what to export: a compose file also has the services of all profiles."""
+    if form != "compose" or options.services:
+        return options
+    from portweave.encoding.value import replace
+
+    profiles = {name for one in project.definitions.services for name in one.profiles}
+    return replace(options, profiles=(*options.profiles, *sorted(profiles)))
+
+
 def _image(text: str, names: set[str]) -> tuple[str, str]:
     name, equals, image = text.partition("=")
     if not equals or not image:
@@ -145,10 +187,10 @@ def _print(exported: "Exported", form: str) -> None:
     sys.stdout.flush()
 
 
-def _write(folder: str, exported: "Exported", *, force: bool) -> None:
+def _write(folder: str, files: tuple[tuple[str, str], ...], *, force: bool) -> None:
     from portweave.exports.model import MARK
 
-    paths = [(os.path.join(folder, name), text) for name, text in exported.files]
+    paths = [(os.path.join(folder, name), text) for name, text in files]
     try:
         os.makedirs(folder, exist_ok=True)
         for path, _ in paths:

@@ -71,6 +71,8 @@ KEYS = st.sampled_from(
             "hostname",
             "wildcard",
             "tty",
+            "image",
+            "data",
         ),
         *("framework", "watch", "notify", "http", "tcp", "exec", "log", "interval", "timeout"),
         *("preferred", "path", "required", "x-note", "scope", "api", "web", "A", "services", ""),

@@ -1,5 +1,6 @@
 """A stack as a file for Docker Compose."""
 
+import re
 from typing import Any
 
 import pytest
@@ -7,7 +8,8 @@ import yaml
 
 from portweave.errors import ExportNameError
 from portweave.exports.compose import export
-from portweave.exports.model import Stack, Unit, VariableFile
+from portweave.exports.model import Hidden, Stack, Unit, VariableFile
+from portweave.exports.remarks import Remark
 from portweave.supervisor.services.plan import (
     Condition,
     Need,
@@ -26,7 +28,7 @@ def services_of(*units: Unit, **changes: object) -> dict[str, Any]:
     [(name, text)] = export(stack(*units, **changes)).files
     assert name == "compose.yaml"
     document = yaml.safe_load(text)
-    assert set(document) - {"x-variables"} == {"name", "services"}
+    assert set(document) - {"x-variables", "volumes"} == {"name", "services"}
     return document["services"]  # type: ignore[no-any-return]
 
 
@@ -48,10 +50,10 @@ TABLE: list[tuple[str, dict[str, object], dict[str, object]]] = [
     ("image", {"image": "node:22"}, {"image": "node:22"}),
     (
         "build",
-        {"has_image": True, "folder": "/code/shop/front"},
-        {"build": {"context": "./front"}},
+        {"context": "/code/shop/front"},
+        {"build": {"context": "./front"}, "image": "shop-web"},
     ),
-    ("build at the root", {"has_image": True}, {"build": {"context": "."}}),
+    ("build at the root", {"context": "/code/shop"}, {"build": {"context": "."}}),
     ("no", {"restart": RestartPolicy(When.NO, None)}, {"restart": "no"}),
     ("never", {"restart": RestartPolicy(When.ON_FAILURE, 0)}, {"restart": "no"}),
     ("always", {"restart": RestartPolicy(When.ALWAYS, None)}, {"restart": "always"}),
@@ -80,14 +82,21 @@ TABLE: list[tuple[str, dict[str, object], dict[str, object]]] = [
     ),
     (
         "http",
-        {"ready": ReadyPlan(http="http://127.0.0.1:30001/up", interval_s=0.5, timeout_s=30)},
+        {
+            "ready": ReadyPlan(
+                http="http://127.0.0.1:30001/up", tcp=30001, interval_s=0.5, timeout_s=30
+            ),
+            "runtime": "python",
+        },
         {
             "healthcheck": {
                 "test": [
-                    "CMD-SHELL",
+                    "CMD",
+                    "python3",
+                    "-c",
                     (
-                        "{ curl -kfsS -o /dev/null http://127.0.0.1:30001/up"
-                        " || wget -qO /dev/null http://127.0.0.1:30001/up; }"
+                        "import urllib.request as r;"
+                        " r.urlopen('http://127.0.0.1:30001/up', timeout=5)"
                     ),
                 ],
                 "interval": "1s",
@@ -108,7 +117,6 @@ def test_settings_of_a_service_become_fields(
 ) -> None:
     found = services_of(unit(**changes))["web"]
     assert {name: found[name] for name in fields} == fields
-    assert ("build" in found) != ("image" in found)
 
 
 @pytest.mark.parametrize(
@@ -119,13 +127,13 @@ def test_settings_of_a_service_become_fields(
             ReadyPlan(tcp=30001, exec=("ok", "a b")),
             [
                 "CMD-SHELL",
-                "{ nc -z 127.0.0.1 30001 || bash -c '</dev/tcp/127.0.0.1/30001'; } && ok 'a b'",
+                "bash -c '</dev/tcp/127.0.0.1/30001' && ok 'a b'",
             ],
         ),
     ],
 )
 def test_several_probes_are_combined(ready: ReadyPlan, test: list[str]) -> None:
-    assert services_of(unit(ready=ready))["web"]["healthcheck"]["test"] == test
+    assert services_of(unit(ready=ready, runtime="go"))["web"]["healthcheck"]["test"] == test
 
 
 def test_a_dependent_waits_for_a_condition_that_compose_supports() -> None:
@@ -134,12 +142,14 @@ def test_a_dependent_waits_for_a_condition_that_compose_supports() -> None:
         for name, condition in (
             ("api", Condition.READY),
             ("log", Condition.READY),
+            ("bare", Condition.READY),
             ("job", Condition.COMPLETED),
             ("web.2", Condition.STARTED),
         )
     )
     units = (
-        unit("api", ready=ReadyPlan(tcp=1)),
+        unit("api", ready=ReadyPlan(tcp=1), runtime="node"),
+        unit("bare", ready=ReadyPlan(tcp=1, written=True)),
         unit("log", ready=ReadyPlan(log="x", written=True)),
         unit("job", oneshot=True, ready=ReadyPlan(tcp=1)),
         unit("web.2"),
@@ -149,6 +159,7 @@ def test_a_dependent_waits_for_a_condition_that_compose_supports() -> None:
     assert found["web"]["depends_on"] == {
         "api": {"condition": "service_healthy"},
         "log": {"condition": "service_started"},
+        "bare": {"condition": "service_started"},
         "job": {"condition": "service_completed_successfully"},
         "web-2": {"condition": "service_started"},
     }
@@ -158,14 +169,57 @@ def test_a_dependent_waits_for_a_condition_that_compose_supports() -> None:
     assert "log: log: nothing reads its output there" in notes
 
 
-def test_a_missing_image_is_noted() -> None:
-    told = export(stack(unit(), unit("api", image="x"), unit("db", has_image=True))).remarks
-    assert [(one.kind, one.key, one.names) for one in told] == [("lost", "image", ("web",))]
-    assert "--image web=IMAGE" in told[0].text
+def test_data_becomes_named_volumes() -> None:
+    [(_, text)] = export(stack(unit("db", data=("/data", "/log")), unit())).files
+    document = yaml.safe_load(text)
+    assert document["services"]["db"]["volumes"] == [
+        {"type": "volume", "source": "db-data", "target": "/data"},
+        {"type": "volume", "source": "db-data2", "target": "/log"},
+    ]
+    assert list(document["volumes"]) == ["db-data", "db-data2"]
+    assert "volumes" not in document["services"]["web"]
+
+
+def test_watched_files_are_copied_into_a_written_image_and_rebuild_another() -> None:
+    watch = ("/code/shop/app", "/code/shop/lib/**/*.py", "/code/other")
+    written = {"context": "/code/shop", "watch": watch, "cwd": "/app", "dockerfile": "/code/d/x"}
+    lost = Remark("lost", "watch", "a change of files restarts nothing", ("web",))
+    found = services_of(unit(**written))["web"]
+    rules = found["develop"]["watch"]
+    assert [(one["path"], one["action"], one.get("target")) for one in rules] == [
+        ("./app", "sync+restart", "/app/app"),
+        ("./lib", "sync+restart", "/app/lib"),
+        ("../other", "rebuild", None),
+    ]
+    assert found["build"] == {"context": ".", "dockerfile": "../d/x"}
+    own = services_of(unit(context="/code/shop", watch=watch))["web"]["develop"]["watch"]
+    assert {one["action"] for one in own} == {"rebuild"}
+    result = export(stack(unit(**written, remarks=(lost,))))
+    assert [one.kind for one in result.remarks if one.key == "watch"] == ["info"]
+    assert "# It needs Docker Compose 2.32 or newer." in result.files[0][1]
+    image = export(stack(unit(watch=watch, remarks=(lost,))))
+    assert lost in image.remarks
+    assert "# It needs Docker Compose 2.20 or newer." in image.files[0][1]
+
+
+def test_a_service_of_a_profile_may_be_off() -> None:
+    need = (Need("db", Condition.STARTED),)
+    on = unit("seed", needs=need, profiles=("all",))
+    found = services_of(unit("db", profiles=("all",)), unit("web", needs=need), on)
+    assert found["db"]["profiles"] == ["all"]
+    assert found["web"]["depends_on"]["db"] == {"condition": "service_started", "required": False}
+    assert found["seed"]["depends_on"]["db"] == {"condition": "service_started"}
+
+
+def test_secrets_come_from_the_environment() -> None:
+    hidden = {"URL": Hidden("URL_PASSWORD", "x://u:", "@h/$a"), "KEY": Hidden("KEY")}
+    found = services_of(unit(hidden=hidden))["web"]["environment"]
+    assert re.sub(r":\?[^}]*", "", found["URL"]) == "x://u:${URL_PASSWORD}@h/$$a"
+    assert found["KEY"].startswith("${KEY:?")
 
 
 def test_paths_are_relative_to_the_folder_of_the_file() -> None:
-    found = services_of(unit(files=(ENV_FILE,), has_image=True), place="/code/out")
+    found = services_of(unit(files=(ENV_FILE,), context="/code/shop"), place="/code/out")
     assert found["web"]["env_file"][0]["path"] == "../shop/.env"
     assert found["web"]["build"]["context"] == "../shop"
 
