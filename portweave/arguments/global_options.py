@@ -43,6 +43,7 @@ VERBS = {
     "lease": "lend ports to a script",
     "panel": "show and control all worktrees on a web page",
     "top": "show and control all stacks in the terminal",
+    "mcp": "serve coding agents: tools over MCP",
     "doctor": "find problems on this machine, and repair them",
     "check": "validate the definition files without starting anything",
     "graph": "show which services depend on which",
@@ -83,6 +84,7 @@ GROUPS = {
     "Worktrees": ("setup", "teardown"),
     "Ports and variables": ("run", "show", "port", "env", "ls", "prune", "lease"),
     "Names": ("url", "open", "proxy", "routes", "alias", "trust", "hosts"),
+    "Coding agents": ("mcp",),
     "Definitions and this machine": (
         "check",
         "graph",

@@ -35,7 +35,7 @@ _ELSEWHERE = {"status": "ps", "list": "ls", "get": "url", "quit": "down", "conne
 # The reader of the output has closed it, or its disk is full.
 _OUTPUT_FAILS = (EPIPE, ENOSPC, EIO)
 # Verbs that clean up when a signal ends them.
-_ORDERLY = ("attach", "top", "up")
+_ORDERLY = ("attach", "mcp", "top", "up")
 # Their errors have the same form on a terminal as elsewhere: npm portweave's.
 _NPM_VERBS = ("run", "show", "prune")
 

@@ -1,0 +1,421 @@
+"""Pure. The answers of tools: a summary as text, the facts as structure, both within a budget.
+
+A client gives its model the text, the structure, or both. So the text holds what is needed to go
+on, and is not the structure once more. Older clients know no structure; they get a longer text.
+What does not fit is counted, with the way to get it.
+"""
+
+from portweave.client.verb_queries import instance_of
+from portweave.client.why_text import lines_of
+from portweave.encoding.json_text import compact, is_list, is_object
+from portweave.encoding.text_style import plain
+from portweave.encoding.value import value
+from portweave.errors import NoStackError
+
+TYPE_CHECKING = False  # `typing` costs as much as the work
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import TypeAlias
+
+    Row: TypeAlias = Mapping[str, object]
+
+_GOOD = ("ready", "completed")
+_TROUBLE = ("failed", "blocked", "backoff", "unhealthy")
+_ON_THE_WAY = ("starting", "waiting", "stopping")
+# Characters of one reason, line or message; a bundle may print a line of 100 kB.
+LONGEST_TEXT = 400
+_LONGEST_OUTPUT = 1000
+# Of the budget; the rest is the text's.
+_STRUCTURE_SHARE = 2 / 3
+# What an agent does about an error, in place of what a person would.
+_TOOL_HINTS = {NoStackError.code: "the tool ensure starts the stack"}
+# For the line that counts what was left out.
+_NOTE_BYTES = 120
+
+
+@value
+class Answer:
+    """The answer of a tool.
+
+    Attributes:
+        text: The summary.
+        data: The facts; the member `structuredContent`.
+        is_error: Whether the tool failed.
+    """
+
+    text: str
+    data: "dict[str, object]"
+    is_error: bool = False
+
+    def as_result(self, *, has_structure: bool) -> "dict[str, object]":
+        """Return it as the result of `tools/call`.
+
+        Args:
+            has_structure: Whether the client knows structured results.
+        """
+        result: dict[str, object] = {"content": [{"type": "text", "text": self.text}]}
+        if has_structure:
+            result["structuredContent"] = self.data
+        if self.is_error:
+            result["isError"] = True
+        return result
+
+
+@value
+class Form:
+    """How large an answer may be, and of what it consists.
+
+    Attributes:
+        budget_bytes: The largest size of text and structure together.
+        has_structure: Whether the client knows structured results.
+    """
+
+    budget_bytes: int
+    has_structure: bool
+
+
+def compose(
+    form: Form,
+    head: str,
+    lines: "Sequence[str]",
+    data: "dict[str, object]",
+    items: "tuple[str, Sequence[object]]",
+    more: str,
+    *,
+    newest: bool = False,
+    is_error: bool = False,
+) -> Answer:
+    """Make an answer that fits.
+
+    Args:
+        form: Its size and parts.
+        head: The first line of the text, which is never left out.
+        lines: Further lines of the text.
+        data: Facts that are never left out.
+        items: The name and the items of the list of facts, the most important first.
+        more: How to get what was left out.
+        newest: Whether the last lines and items matter most.
+        is_error: Whether the tool failed.
+    """
+    head = cut(head, form.budget_bytes // 3)
+    name, all_items = items
+    data = dict(data)
+    if form.has_structure:
+        room = int(form.budget_bytes * _STRUCTURE_SHARE) - size_of(data) - _NOTE_BYTES - len(more)
+        kept, left_out = _fitting([size_of(item) + 1 for item in all_items], room, newest=newest)
+        data[name] = [all_items[index] for index in kept]
+        if left_out:
+            data["leftOut"] = f"{left_out} of {len(all_items)} {name}; {more}"
+        room = form.budget_bytes - size_of(data)
+    else:
+        room = form.budget_bytes
+    room -= size_of(head) + _NOTE_BYTES + len(more)
+    kept, left_out = _fitting([size_of(line) for line in lines], room, newest=newest)
+    shown = [lines[index] for index in kept]
+    if left_out:
+        note = f"… {left_out} line{'s' if left_out > 1 else ''} left out; {more}"
+        shown = [note, *shown] if newest else [*shown, note]
+    return Answer("\n".join([head, *shown]), data, is_error)
+
+
+def size_of(item: object) -> int:
+    """Return the size of a value as JSON, in bytes."""
+    return len(compact(item).encode("utf-8", "backslashreplace"))
+
+
+def _fitting(sizes: "Sequence[int]", room: int, *, newest: bool) -> tuple[list[int], int]:
+    """Return the places of what fits, in order, and how many do not."""
+    kept: list[int] = []
+    for index in reversed(range(len(sizes))) if newest else range(len(sizes)):
+        room -= sizes[index]
+        if room < 0:
+            break
+        kept.append(index)
+    return sorted(kept), len(sizes) - len(kept)
+
+
+def cut(text: str, most_bytes: int = LONGEST_TEXT) -> str:
+    """Return a text of at most so many bytes; a text that was cut ends with an ellipsis."""
+    data = text.encode("utf-8", "backslashreplace")
+    if len(data) <= most_bytes:
+        return text
+    return data[: max(0, most_bytes - 3)].decode("utf-8", "ignore") + "…"
+
+
+def verdict_of(rows: "Sequence[Row]") -> str:
+    """Return `ready`, `trouble`, `starting`, `stopped`, or `empty` for no service."""
+    states = {str(row.get("state")) for row in rows}
+    if not states:
+        return "empty"
+    for verdict, of in (("trouble", _TROUBLE), ("starting", _ON_THE_WAY)):
+        if states.intersection(of):
+            return verdict
+    return "ready" if states.issubset(_GOOD) else "stopped"
+
+
+def name_of(stack: "Row") -> str:
+    """Return the name of a stack in the answer of `ps`, with its folder."""
+    return f"{stack.get('project')}/{stack.get('namespace')} in {stack.get('worktreeRoot')}"
+
+
+def stack_answer(
+    form: Form, stack: "Row", rows: "Sequence[Row]", note: str = "", more: str = ""
+) -> Answer:
+    """Describe a stack.
+
+    Args:
+        form: Size and parts of the answer.
+        stack: The answer of `ps`.
+        rows: The services to show.
+        note: What to say after the verdict; empty for nothing.
+        more: Further lines of the text.
+    """
+    ordered = sorted(rows, key=lambda row: row.get("state") in _GOOD)
+    verdict = verdict_of(rows)
+    good = sum(row.get("state") in _GOOD for row in rows)
+    told = f"{good} of {len(rows)} services ready" if verdict != "ready" else "all services ready"
+    head = f"{name_of(stack)}: {told if rows else 'no services'}{note}"
+    data: dict[str, object] = {
+        "worktree": stack.get("worktreeRoot"),
+        "stack": f"{stack.get('project')}/{stack.get('namespace')}",
+        "verdict": verdict,
+    }
+    lines = [*filter(None, more.split("\n")), *(_service_line(row) for row in ordered)]
+    items = [_service_item(row) for row in ordered]
+    way = "status with their names in services shows them"
+    return compose(form, head, lines, data, ("services", items), way)
+
+
+def _service_item(row: "Row") -> "dict[str, object]":
+    item: dict[str, object] = {"name": instance_of(row), "state": row.get("state")}
+    for name in ("port", "url", "reason", "exitCode"):
+        if name in ("port", "url") and not _listens(row):
+            continue
+        if (found := row.get(name)) is not None and found != "":
+            item[name] = cut(found) if isinstance(found, str) else found
+    if row.get("restarts"):
+        item["restarts"] = row["restarts"]
+    return item
+
+
+def _listens(row: "Row") -> bool:
+    """Whether a service may have something on its port."""
+    return row.get("reason") != "no listener"
+
+
+def _service_line(row: "Row") -> str:
+    parts = [instance_of(row), str(row.get("state"))]
+    if row.get("state") in (*_GOOD, *_ON_THE_WAY) and row.get("url") and _listens(row):
+        parts.append(str(row["url"]))
+    reason = row.get("reason")
+    return " ".join(parts) + (f": {cut(str(reason))}" if reason else "")
+
+
+def machine_answer(form: Form, worktree: str, stacks: "Sequence[Row]") -> Answer:
+    """Describe all stacks of the machine.
+
+    Args:
+        form: Size and parts of the answer.
+        worktree: The folder of the call.
+        stacks: Answers of `ps`.
+    """
+    items: list[object] = []
+    lines: list[str] = []
+    for stack in stacks:
+        found = stack.get("services")
+        rows = [row for row in (found if is_list(found) else []) if is_object(row)]
+        bad = [
+            f"{instance_of(row)} {row.get('state')}" for row in rows if row["state"] not in _GOOD
+        ]
+        verdict = verdict_of(rows)
+        item = {"stack": f"{stack.get('project')}/{stack.get('namespace')}"}
+        item |= {"worktree": str(stack.get("worktreeRoot")), "verdict": verdict}
+        items.append({**item, "services": len(rows), "notReady": bad[:5]})
+        lines.append(f"{name_of(stack)}: {cut(', '.join(bad) or verdict)}")
+    count = len(stacks)
+    head = f"{count} stack{'s run' if count != 1 else ' runs'} on this machine; yours: {worktree}"
+    way = "status with worktree shows one"
+    return compose(form, head, lines, {"worktree": worktree}, ("stacks", items), way)
+
+
+def logs_answer(form: Form, worktree: str, found: "Row") -> Answer:
+    """Give the answer of `logs --brief --json`.
+
+    Args:
+        form: Size and parts of the answer.
+        worktree: The folder of the call.
+        found: The answer.
+    """
+    lines = _texts(found.get("lines"))
+    seen, errors = found.get("seen"), found.get("errors")
+    seen = seen if is_object(seen) else {}
+    errors = {name: n for name, n in (errors if is_object(errors) else {}).items() if n}
+    counts = ", ".join(
+        f"{name} {n}" + (f" ({errors[name]} of errors)" if name in errors else "")
+        for name, n in list(seen.items())[:20]
+    )
+    head = f"{worktree}: {f'lines of {counts}' if counts else 'nothing new'}"
+    head += f"\ncursor: {found.get('cursor')}"
+    data: dict[str, object] = {"worktree": worktree, "cursor": found.get("cursor")}
+    if errors:
+        data["errors"] = errors
+    way = "call again with services, grep or more tokens"
+    # The first errors stand first, then the newest lines.
+    return compose(form, head, lines, data, ("lines", lines), way)
+
+
+def why_answer(form: Form, worktree: str, rows: "Sequence[Row]", now_s: float) -> Answer:
+    """Give the answer of `why --json`.
+
+    Args:
+        form: Size and parts of the answer.
+        worktree: The folder of the call.
+        rows: A row for each service.
+        now_s: The time, in seconds since the epoch.
+    """
+    lines: list[str] = []
+    items: list[object] = []
+    for row in rows:
+        for line in lines_of(row, now_s=now_s, good_age=None):
+            text = cut(" " * line.indent + plain(line.parts))
+            lines += [text] if text.strip() else []
+        changed = _texts(row.get("changedFiles"))
+        if changed:
+            lines.append(f"changed since it was last ready: {', '.join(changed[:10])}")
+        cause = row.get("cause")
+        cause = cause if is_object(cause) else {}
+        item: dict[str, object] = {"name": instance_of(row), "state": row.get("state")}
+        for name in ("kind", "text", "hint", "place"):
+            if cause.get(name):
+                item["cause" if name == "text" else name] = _short(cause[name])
+        if is_list(chain := row.get("chain")) and len(chain) > 1:
+            item["waitsFor"] = chain[1:]
+        if changed:
+            item["changedFiles"] = changed[:20]
+        items.append({**item, "lastLines": _texts(row.get("lastLines"))[-10:]})
+    if not rows:
+        head = f"{worktree}: no service is in trouble"
+    else:
+        head = f"{worktree}: why {', '.join(instance_of(row) for row in rows)}"
+    way = "name a service, or ask for more tokens"
+    return compose(form, head, lines, {"worktree": worktree}, ("services", items), way)
+
+
+def settle_answer(form: Form, worktree: str, found: "Row") -> Answer:
+    """Give the answer of `settle --json`, which has a budget of its own.
+
+    Args:
+        form: Size and parts of the answer.
+        worktree: The folder of the call.
+        found: The answer.
+    """
+    data: dict[str, object] = {"worktree": worktree}
+    lists: list[tuple[str, list[object]]] = []
+    for name, part in found.items():
+        if name == "schemaVersion":
+            continue
+        if is_list(part):
+            lists.append((name, part))
+        else:
+            data[name] = _short(part)
+    head = f"{worktree}: {found.get('verdict')}"
+    if found.get("reaction") == "none":
+        head += "; nothing reacted to a change"
+    if found.get("cursor"):
+        head += f"\ncursor: {found['cursor']}"
+    # The largest list gives way; the others are short.
+    lists.sort(key=lambda one: size_of(one[1]))
+    name, items = lists.pop() if lists else ("news", [])
+    for other, rest in lists:
+        data[other] = [_short(part) for part in rest[:10]]
+    lines = [cut(_in_words(item)) for item in items]
+    shown = [_short(item) for item in items]
+    return compose(form, head, lines, data, (name, shown), "logs shows all lines")
+
+
+def acted_answer(
+    form: Form, worktree: str, did: str, rows: "Sequence[Row]", notes: "Sequence[str]"
+) -> Answer:
+    """Tell what `control` has done.
+
+    Args:
+        form: Size and parts of the answer.
+        worktree: The folder of the call.
+        did: What it did, as a past participle.
+        rows: The services.
+        notes: Further lines of the text.
+    """
+    names = ", ".join(instance_of(row) for row in rows)
+    head = f"{worktree}: {did} {names}".rstrip()
+    lines = [*notes, *(_service_line(row) for row in rows)]
+    items = [_service_item(row) for row in rows]
+    data: dict[str, object] = {"worktree": worktree, "did": did}
+    return compose(form, head, lines, data, ("services", items), "status shows all services")
+
+
+def exec_answer(form: Form, worktree: str, status: int | None, lines: "Sequence[str]") -> Answer:
+    """Give what a command printed.
+
+    Args:
+        form: Size and parts of the answer.
+        worktree: The folder of the call.
+        status: Its exit status; None if its time was up.
+        lines: What it printed.
+    """
+    ended = "its time was up, and it was ended" if status is None else f"exit status {status}"
+    head = f"{worktree}: {ended}"
+    data: dict[str, object] = {"worktree": worktree, "exitStatus": status}
+    way = "ask for more tokens, or write the output to a file"
+    lines = [cut(line, min(_LONGEST_OUTPUT, form.budget_bytes // 4)) for line in lines]
+    found = compose(form, head, lines, data, ("output", lines), way, newest=True)
+    output = found.data.get("output")
+    text = "\n".join(_texts(output)) if is_list(output) else ""
+    return Answer(found.text, {**found.data, "output": text}, status != 0)
+
+
+def error_answer(form: Form, worktree: str, error: "Row") -> Answer:
+    """Tell an error of portweave.
+
+    Args:
+        form: Size and parts of the answer.
+        worktree: The folder of the call.
+        error: Its `code`, `message` and `hint`.
+    """
+    message, hint = str(error.get("message", "")), str(error.get("hint", ""))
+    hint = _TOOL_HINTS.get(str(error.get("code")), hint)
+    first, *rest = message.split("\n")
+    first = cut(first, min(600, form.budget_bytes // 6))
+    lines = [*(f"hint: {line}" for line in hint.split("\n") if line), *rest]
+    lines.append(f"worktree: {worktree}")
+    told: dict[str, object] = {"code": error.get("code"), "message": first}
+    data: dict[str, object] = {"worktree": worktree, "error": told}
+    items = [cut(line) for line in hint.split("\n") if line]
+    head = f"{error.get('code')}: {first}"
+    lines = [cut(line) for line in lines]
+    return compose(
+        form, head, lines, data, ("hints", items), "logs and why show more", is_error=True
+    )
+
+
+def _short(item: object) -> object:
+    """Return a value whose texts are cut."""
+    if isinstance(item, str):
+        return cut(item)
+    if is_object(item):
+        return {name: _short(part) for name, part in item.items()}
+    return [_short(part) for part in item[:20]] if is_list(item) else item
+
+
+def _texts(found: object) -> list[str]:
+    return [cut(str(line)) for line in found] if is_list(found) else []
+
+
+def _in_words(item: object) -> str:
+    if is_object(item):
+        told = [
+            str(item[name])
+            for name in ("name", "service", "state", "text", "line", "message")
+            if item.get(name) not in (None, "")
+        ]
+        return " ".join(dict.fromkeys(told)) or compact(item)
+    return str(item)
