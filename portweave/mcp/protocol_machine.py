@@ -347,12 +347,11 @@ class Machine:
 
     def _call(self, message: Request, era: Era, token: "Id | None") -> "list[Action]":
         number = message.id
-        name, arguments = message.params.get("name"), message.params.get("arguments", {})
+        name, given = message.params.get("name"), message.params.get("arguments")
         if not isinstance(name, str) or name not in self._names:
             text = f"there is no tool {str(name)[:100]}; there are {', '.join(sorted(self._names))}"
             return [Send(error_line(number, INVALID_PARAMS, text))]
-        if arguments is None:
-            arguments = {}
+        arguments = _NOTHING if given is None else given
         if not is_object(arguments):
             return [Send(error_line(number, INVALID_PARAMS, "arguments is an object"))]
         if len(self._open) >= MOST_CALLS:
@@ -386,4 +385,5 @@ class Machine:
         return {"name": "portweave", "version": self._offer.version}
 
 
-_ABILITIES: "dict[str, object]" = {"tools": {}, "resources": {}}
+_NOTHING: "dict[str, object]" = {}
+_ABILITIES: "dict[str, object]" = {"tools": _NOTHING, "resources": _NOTHING}

@@ -9,6 +9,7 @@ import sys
 from threading import Lock, Thread
 
 from portweave import __version__
+from portweave.encoding.json_text import is_object
 from portweave.errors import PortweaveError
 from portweave.mcp import resources
 from portweave.mcp.protocol_machine import Call, Cancel, Machine, Offer, Read, Send
@@ -205,5 +206,5 @@ def _read(source: int) -> bytes:
 
 def _schema(tool: "Mapping[str, object]") -> "Mapping[str, object]":
     found = tool["inputSchema"]
-    assert isinstance(found, dict)
+    assert is_object(found)
     return found

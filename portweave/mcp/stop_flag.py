@@ -5,7 +5,7 @@ from threading import Lock
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
 
 class StopFlag:
@@ -29,7 +29,7 @@ class StopFlag:
             end()
 
     @contextmanager
-    def watched(self, end: "Callable[[], None]") -> "Iterator[None]":
+    def watched(self, end: "Callable[[], None]") -> "Generator[None]":
         """Have a function called when the flag is set, or at once if it is set already.
 
         Args:

@@ -5,7 +5,7 @@ on, and is not the structure once more. Older clients know no structure; they ge
 What does not fit is counted, with the way to get it.
 """
 
-from portweave.client.verb_queries import instance_of
+from portweave.client.verb_queries import instance_of, rows_of
 from portweave.client.why_text import lines_of
 from portweave.encoding.json_text import compact, is_list, is_object
 from portweave.encoding.text_style import plain
@@ -222,8 +222,7 @@ def machine_answer(form: Form, worktree: str, stacks: "Sequence[Row]") -> Answer
     items: list[object] = []
     lines: list[str] = []
     for stack in stacks:
-        found = stack.get("services")
-        rows = [row for row in (found if is_list(found) else []) if is_object(row)]
+        rows = rows_of(stack.get("services"))
         bad = [
             f"{instance_of(row)} {row.get('state')}" for row in rows if row["state"] not in _GOOD
         ]
@@ -302,35 +301,54 @@ def why_answer(form: Form, worktree: str, rows: "Sequence[Row]", now_s: float) -
 
 
 def settle_answer(form: Form, worktree: str, found: "Row") -> Answer:
-    """Give the answer of `settle --json`, which has a budget of its own.
+    """Give the answer of `settle --json`.
 
     Args:
         form: Size and parts of the answer.
         worktree: The folder of the call.
         found: The answer.
     """
-    data: dict[str, object] = {"worktree": worktree}
-    lists: list[tuple[str, list[object]]] = []
-    for name, part in found.items():
-        if name == "schemaVersion":
-            continue
-        if is_list(part):
-            lists.append((name, part))
-        else:
-            data[name] = _short(part)
-    head = f"{worktree}: {found.get('verdict')}"
+    verdict, cursor = found.get("verdict"), found.get("cursor")
+    data: dict[str, object] = {"worktree": worktree, "verdict": verdict}
+    for name in ("reaction", "waitedS", "changed", "cursor"):
+        if found.get(name) is not None:
+            data[name] = _short(found[name])
+    lines: list[str] = []
+    items: list[object] = []
+    for row in rows_of(found.get("services")):
+        told = _settled_lines(row)
+        if told or row.get("state") not in _GOOD or row.get("reaction") not in (None, "none"):
+            kept = {name: part for name, part in row.items() if part not in (None, [], 0, "none")}
+            items.append(_short(kept))
+        lines += [cut(line) for line in told]
+    head = f"{worktree}: {verdict}"
+    changed = found.get("changed")
+    if is_object(changed):
+        head += f"; {cut(str(changed.get('file')))} changed"
     if found.get("reaction") == "none":
-        head += "; nothing reacted to a change"
-    if found.get("cursor"):
-        head += f"\ncursor: {found['cursor']}"
-    # The largest list gives way; the others are short.
-    lists.sort(key=lambda one: size_of(one[1]))
-    name, items = lists.pop() if lists else ("news", [])
-    for other, rest in lists:
-        data[other] = [_short(part) for part in rest[:10]]
-    lines = [cut(_in_words(item)) for item in items]
-    shown = [_short(item) for item in items]
-    return compose(form, head, lines, data, (name, shown), "logs shows all lines")
+        head += "; no service reacted"
+    head += f"\ncursor: {cursor}"
+    return compose(form, head, lines, data, ("services", items), "logs and why show more")
+
+
+def _settled_lines(row: "Row") -> list[str]:
+    """Return the news of a service, in the words of `portweave settle`."""
+    name = instance_of(row)
+    lines: list[str] = []
+    for change in rows_of(row.get("changes")):
+        reason = f": {change['reason']}" if change.get("reason") else ""
+        lines.append(f"{name} {change.get('previous')} → {change.get('state')}{reason}")
+    for error in rows_of(row.get("errors")):
+        place = f" ({error['place']})" if error.get("place") else ""
+        lines.append(f"{name} | {error.get('message')}{place}")
+        lines += [f"{name} |   {line}" for line in _texts(error.get("lines"))]
+    if row.get("waits"):
+        lines.append(f"{name} {row['waits']}")
+    elif row.get("broken"):
+        lines.append(f"{name} still has: {row['broken']}")
+    elif not lines and row.get("state") not in _GOOD:
+        lines.append(_service_line(row))
+    return lines
 
 
 def acted_answer(
@@ -408,14 +426,3 @@ def _short(item: object) -> object:
 
 def _texts(found: object) -> list[str]:
     return [cut(str(line)) for line in found] if is_list(found) else []
-
-
-def _in_words(item: object) -> str:
-    if is_object(item):
-        told = [
-            str(item[name])
-            for name in ("name", "service", "state", "text", "line", "message")
-            if item.get(name) not in (None, "")
-        ]
-        return " ".join(dict.fromkeys(told)) or compact(item)
-    return str(item)

@@ -3,10 +3,9 @@
 import os
 import time
 
-from portweave.arguments.global_options import VERBS
 from portweave.client.client import Client, stack_at
 from portweave.client.verb_queries import instance_of, rows_of
-from portweave.encoding.json_text import is_list, is_object
+from portweave.encoding.json_text import is_object
 from portweave.errors import (
     NoStackError,
     PortweaveError,
@@ -202,7 +201,7 @@ class _Job:
     def _why(self) -> Answer:
         names = list(self._given.services)
         if not names:
-            rows = _rows(self._ps(self._found()))
+            rows = rows_of(self._ps(self._found()).get("services"))
             names = [instance_of(row) for row in rows if verdict_of([row]) == "trouble"]
             names = names or [instance_of(row) for row in rows if verdict_of([row]) == "starting"]
         rows = rows_of(self._data("why", "--json", *names).get("services")) if names else []
@@ -211,8 +210,6 @@ class _Job:
     def _settle(self) -> Answer:
         cursor = ("--since", self._given.cursor) if self._given.cursor else ()
         words = ("settle", "--json", "--timeout", self._timeout(), *cursor)
-        if "settle" not in VERBS:
-            words = ("wait", "--json", "--timeout", self._timeout())
         outcome = self._run(*words, *self._given.services)
         if outcome.error is not None and "verdict" not in outcome.data:
             return error_answer(self._form, self._folder, outcome.error)
@@ -322,18 +319,13 @@ _VANISHED: "dict[str, object]" = {
 }
 
 
-def _rows(stack: "Mapping[str, object]") -> "list[dict[str, object]]":
-    found = stack.get("services")
-    return [row for row in (found if is_list(found) else []) if is_object(row)]
-
-
 def _chosen(stack: "Mapping[str, object]", names: "Sequence[str]") -> "list[dict[str, object]]":
     """Return the rows of services.
 
     Raises:
         UnknownServiceError: The stack has no such service.
     """
-    rows = _rows(stack)
+    rows = rows_of(stack.get("services"))
     for name in names:
         if not any(
             name in (row.get("name"), instance_of(row), row.get("fullName")) for row in rows

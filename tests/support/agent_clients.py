@@ -1,6 +1,7 @@
 """A client of `portweave mcp` that writes and reads its lines."""
 
 import json
+import os
 import select
 import subprocess
 from pathlib import Path
@@ -33,7 +34,7 @@ class AgentClient:
             stderr=subprocess.PIPE,
         )
         self.news: list[dict[str, Any]] = []
-        self._rest = b""
+        self._rest: bytes = b""
         self._last = 0
 
     def begin(self, version: str = OLDER, **abilities: object) -> dict[str, Any]:
@@ -80,7 +81,7 @@ class AgentClient:
         stdout = self._pipe(self.process.stdout)
         while b"\n" not in self._rest:
             assert select.select([stdout], [], [], PATIENCE_S)[0], "the server says nothing"
-            data = stdout.read1(65_536)  # type: ignore[attr-defined]
+            data = os.read(stdout.fileno(), 65_536)
             assert data, self._pipe(self.process.stderr).read().decode()
             self._rest += data
         line, _, self._rest = self._rest.partition(b"\n")

@@ -23,11 +23,13 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
     max_leaves=6,
 )
 IDS = st.integers(-2, 2) | st.sampled_from(["a", "b", "roots-1"])
-META = {
+META: dict[str, object] = {
     "io.modelcontextprotocol/protocolVersion": MODERN,
     "io.modelcontextprotocol/clientCapabilities": {},
     "progressToken": "t",
 }
+METAS: list[dict[str, object]] = [META, {}, {"progressToken": 1}]
+ROOTS: dict[str, object] = {"roots": META}
 METHODS = st.sampled_from(
     [
         "initialize", "ping", "server/discover", "tools/list", "tools/call", "resources/list",
@@ -37,13 +39,13 @@ METHODS = st.sampled_from(
 PARAMS = st.fixed_dictionaries(
     {},
     optional={
-        "_meta": st.sampled_from([META, {}, {"progressToken": 1}]) | VALUES,
+        "_meta": st.sampled_from(METAS) | VALUES,
         "name": st.sampled_from(["logs", "rm"]) | VALUES,
         "arguments": VALUES,
         "uri": st.just("portweave://logs") | VALUES,
         "requestId": IDS | VALUES,
         "protocolVersion": st.sampled_from(OLDER) | VALUES,
-        "capabilities": st.just({"roots": {}}) | VALUES,
+        "capabilities": st.just(ROOTS) | VALUES,
     },
 )
 MESSAGES = st.fixed_dictionaries(
@@ -74,6 +76,8 @@ def test_a_client_never_breaks_the_server(steps: list[Any]) -> None:
                 case Cancel(number):
                     del at_work[number]
                     owed.remove(number)
+                case _:
+                    raise AssertionError(action)
 
     def finish(number: Any) -> None:
         if isinstance(at_work.pop(number), Call):

@@ -22,7 +22,7 @@ from portweave.mcp.rpc_messages import BadMessage, Notification, Request, Respon
 if TYPE_CHECKING:
     from portweave.mcp.protocol_machine import Action
 
-META = {
+META: dict[str, object] = {
     "io.modelcontextprotocol/protocolVersion": MODERN,
     "io.modelcontextprotocol/clientCapabilities": {},
 }
@@ -55,7 +55,7 @@ def sent(actions: "list[Action]") -> dict[str, Any]:
     ("asked", "given"), [*((v, v) for v in OLDER), ("2030-01-01", OLDER[0]), (MODERN, OLDER[0])]
 )
 def test_initialize_agrees_on_a_version(asked: str, given: str) -> None:
-    params = {"protocolVersion": asked, "capabilities": {}}
+    params: dict[str, object] = {"protocolVersion": asked, "capabilities": {}}
     result = sent(machine().take(Request(0, "initialize", params)))["result"]
     assert result["protocolVersion"] == given
     assert result["serverInfo"] == {"name": "portweave", "version": "1.2"}
@@ -76,7 +76,7 @@ def test_a_modern_client_discovers_the_server() -> None:
 
 
 def test_a_version_that_is_unknown_is_refused_with_those_that_are_known() -> None:
-    meta = {**META, "io.modelcontextprotocol/protocolVersion": "1900-01-01"}
+    meta: dict[str, object] = {**META, "io.modelcontextprotocol/protocolVersion": "1900-01-01"}
     error = sent(machine().take(Request(1, "tools/list", {"_meta": meta})))["error"]
     assert error["code"] == -32022
     assert error["data"] == {"supported": [MODERN, *OLDER], "requested": "1900-01-01"}

@@ -18,7 +18,7 @@ from portweave.mcp.rpc_messages import (
     result_line,
 )
 
-CASES = {
+CASES: dict[str, tuple[bytes, list[object]]] = {
     "request": (
         b'{"jsonrpc":"2.0","id":1,"method":"ping"}',
         [Request(1, "ping", {})],

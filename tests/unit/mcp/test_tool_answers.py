@@ -1,7 +1,7 @@
 """The answers of tools: what they say, and that they fit."""
 
 import json
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
@@ -22,6 +22,9 @@ from portweave.mcp.tool_answers import (
 
 FORM = Form(4000, has_structure=True)
 STACK: dict[str, object] = {"project": "shop", "namespace": "main", "worktreeRoot": "/code/shop"}
+
+
+Make = Callable[[Form], Answer]
 
 
 def row(name: str, state: str = "ready", **more: object) -> dict[str, object]:
@@ -75,8 +78,7 @@ def test_a_large_stack_fits_and_what_is_left_out_is_told() -> None:
     rows = [row(f"service-{n}", "failed" if n == 299 else "ready") for n in range(300)]
     answer = stack_answer(FORM, STACK, rows)
     assert size(answer) <= 4000
-    services = answer.data["services"]
-    assert isinstance(services, list)
+    services: Any = answer.data["services"]
     assert services[0]["name"] == "service-299"  # trouble first
     left = 300 - len(services)
     assert answer.data["leftOut"] == (
@@ -87,7 +89,7 @@ def test_a_large_stack_fits_and_what_is_left_out_is_told() -> None:
 
 LONG = "ä" * 2000
 LINES = [f"web | {n} {LONG}" for n in range(100)]
-ANSWERS: dict[str, Any] = {
+ANSWERS: dict[str, Make] = {
     "stack": lambda f: stack_answer(f, STACK, [row(f"s{n}", reason=LONG) for n in range(99)]),
     "more": lambda f: stack_answer(f, STACK, [row("a")], "", f"PW0902: {LONG}\nhint: {LONG}"),
     "machine": lambda f: machine_answer(f, "/w", [{**STACK, "services": [row("a")]}] * 200),
@@ -96,7 +98,9 @@ ANSWERS: dict[str, Any] = {
         f, "/w", [{**row("a", "failed"), "cause": {"kind": "crash", "text": LONG},
                    "lastLines": LINES, "changedFiles": LINES}] * 9, 0.0,
     ),
-    "settle": lambda f: settle_answer(f, "/w", {"verdict": "new", "new": LINES, "cursor": "c"}),
+    "settle": lambda f: settle_answer(
+        f, "/w", settled(errors=[{"message": LONG, "lines": LINES}] * 9, broken=LONG)
+    ),
     "acted": lambda f: acted_answer(f, "/w", "stopped", [row("a", reason=LONG)] * 99, LINES),
     "exec": lambda f: exec_answer(f, "/w", 1, LINES),
     "error": lambda f: error_answer(
@@ -108,15 +112,15 @@ ANSWERS: dict[str, Any] = {
 @pytest.mark.parametrize("make", ANSWERS.values(), ids=list(ANSWERS))
 @pytest.mark.parametrize("budget", [800, 4000, 20_000])
 @pytest.mark.parametrize("has_structure", [True, False])
-def test_every_answer_fits(make: Any, budget: int, *, has_structure: bool) -> None:
-    answer: Answer = make(Form(budget, has_structure))
+def test_every_answer_fits(make: Make, budget: int, *, has_structure: bool) -> None:
+    answer = make(Form(budget, has_structure))
     assert size(answer, has_structure=has_structure) <= budget
     json.dumps(answer.as_result(has_structure=has_structure))
 
 
 @pytest.mark.parametrize("make", ANSWERS.values(), ids=list(ANSWERS))
-def test_every_answer_names_the_worktree(make: Any) -> None:
-    answer: Answer = make(FORM)
+def test_every_answer_names_the_worktree(make: Make) -> None:
+    answer = make(FORM)
     assert answer.data["worktree"] in ("/w", "/code/shop")
     assert str(answer.data["worktree"]) in answer.text or answer.is_error
 
@@ -169,13 +173,50 @@ def test_an_error_has_its_code_and_a_hint_for_agents() -> None:
     assert answer.as_result(has_structure=False)["isError"] is True
 
 
-def test_settle_keeps_verdict_and_cursor() -> None:
-    found = {"schemaVersion": 1, "verdict": "ok", "reaction": "none", "cursor": "c", "new": []}
-    answer = settle_answer(FORM, "/w", found)
-    assert answer.text == "/w: ok; nothing reacted to a change\ncursor: c"
-    assert answer.data == {
-        "worktree": "/w", "verdict": "ok", "reaction": "none", "cursor": "c", "new": [],
+def settled(**row: object) -> dict[str, object]:
+    return {
+        "schemaVersion": 1, "verdict": "new", "reaction": "seen", "waitedS": 1.2, "cursor": "c",
+        "changed": {"file": "app.py", "at": "2026-01-02T03:04:05Z", "more": 0},
+        "services": [{"name": "web", "state": "ready", "reaction": "none", "errors": [], **row}],
     }  # fmt: skip
+
+
+def test_settle_tells_what_is_new() -> None:
+    error = {"message": "NameError: x", "place": "app.py:3", "count": 1, "lines": ["  x()"]}
+    change = {"previous": "ready", "state": "backoff", "exitCode": 1, "reason": "exit 1"}
+    answer = settle_answer(
+        FORM, "/w", settled(state="backoff", errors=[error], changes=[change], broken=None)
+    )
+    assert answer.text.split("\n") == [
+        "/w: new; app.py changed",
+        "cursor: c",
+        "web ready → backoff: exit 1",
+        "web | NameError: x (app.py:3)",
+        "web |     x()",
+    ]
+    assert answer.data["cursor"] == "c"
+    assert answer.data["services"] == [
+        {"name": "web", "state": "backoff", "errors": [error], "changes": [change]}
+    ]
+
+
+def test_settle_leaves_out_services_without_news() -> None:
+    found = {**settled(), "verdict": "ok", "reaction": "none", "changed": None}
+    answer = settle_answer(FORM, "/w", found)
+    assert answer.text == "/w: ok; no service reacted\ncursor: c"
+    assert answer.data["services"] == []
+
+
+@pytest.mark.parametrize(
+    ("row", "line"),
+    [
+        ({"state": "starting", "waits": "is starting"}, "web is starting"),
+        ({"broken": "1 error"}, "web still has: 1 error"),
+        ({"state": "failed", "reason": "exit 1"}, "web failed: exit 1"),
+    ],
+)
+def test_settle_tells_what_is_still_wrong(row: dict[str, object], line: str) -> None:
+    assert settle_answer(FORM, "/w", settled(**row)).text.split("\n")[2:] == [line]
 
 
 def test_a_text_is_cut_between_characters() -> None:
