@@ -35,7 +35,8 @@ class LifetimeWatch:
         say: Tells the user and the event log what happens.
         last_call: Returns the service that was called last, and when; None for none.
         watch_use: Starts to look for use that no event tells of. It is called at most once, when
-            the stack first has a limit without use.
+            the stack first has a limit without use. It returns a function that looks once more, and
+            then calls the function that it gets.
         pause_s: The pause after the end of the last owner.
     """
 
@@ -45,7 +46,7 @@ class LifetimeWatch:
         end: Callable[[str], None],
         say: Callable[[str], None],
         last_call: Callable[[], tuple[str, float] | None] = lambda: None,
-        watch_use: Callable[[], object] = lambda: None,
+        watch_use: Callable[[], Callable[[Callable[[], None]], object]] | None = None,
         pause_s: float = PAUSE_S,
     ) -> None:
         self._life = begin(terms, time.monotonic())
@@ -56,7 +57,7 @@ class LifetimeWatch:
         self._pause_s = pause_s
         self._owners: dict[Owner, ProcessEnd] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._looks = False
+        self._look: Callable[[Callable[[], None]], object] | None = None
         self._is_serving = False
 
     def serve(self) -> None:
@@ -138,9 +139,8 @@ class LifetimeWatch:
         for owner in terms.owners:
             if owner not in self._owners:
                 self._watch_owner(owner)
-        if terms.idle_s is not None and not self._looks:
-            self._looks = True
-            self._watch_use()
+        if terms.idle_s is not None and self._look is None and self._watch_use is not None:
+            self._look = self._watch_use()
         self._set_timer()
 
     def _watch_owner(self, owner: Owner) -> None:
@@ -176,10 +176,24 @@ class LifetimeWatch:
 
     def _ring(self) -> None:
         self._timer = None
+        if self._is_due() and self._life.terms.idle_s is not None and self._look is not None:
+            # The last use may be newer than the last look.
+            self._look(self._conclude)
+        else:
+            self._conclude()
+
+    def _conclude(self) -> None:
+        """End the stack if it is due; otherwise wait on: it was used or taken over meanwhile."""
+        if not self._is_serving:
+            return
         found = self._due()
-        # It may have been used meanwhile. A timer may be early by its resolution.
-        if found is not None and found.at_s <= time.monotonic() + 0.001:
+        if found is not None and self._is_due():
             self.close()
             self._end(found.because)
         else:
             self._set_timer()
+
+    def _is_due(self) -> bool:
+        found = self._due()
+        # A timer may be early by its resolution.
+        return found is not None and found.at_s <= time.monotonic() + 0.001

@@ -10,7 +10,7 @@ import os
 import signal
 import time
 from _socket import socket as Socket  # noqa: N812
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -333,16 +333,17 @@ class Stack:
             # A guardian that Ctrl-Z has stopped must continue, so that it can end.
             os.kill(os.getppid(), signal.SIGCONT)
 
-    def _watch_use(self) -> None:
+    def _watch_use(self) -> Callable[[Callable[[], None]], object]:
         # Imported here: few stacks end without use.
         from portweave.supervisor.use_watch import UseWatch
 
-        assert self._tasks is not None
-        lifetime = self.lifetime
+        tasks, lifetime = self._tasks, self.lifetime
+        assert tasks is not None
         watch = UseWatch(
             self.engine, self.snapshots, lifetime.note_use, lambda: lifetime.last_used_s
         )
-        self._tasks.start(watch.run)
+        tasks.start(watch.run)
+        return lambda then: tasks.start(watch.look_and_call, then)
 
     def _note_stack_end(self) -> None:
         """Write how the stack has ended, for `ls --all`."""

@@ -66,6 +66,15 @@ class UseWatch:
             except OSError:  # for example no free descriptor; the next look may get one
                 continue
 
+    async def look_and_call(self, then: Callable[[], None]) -> None:
+        """Look once more, and call a function in any case."""
+        try:
+            await self.look()
+        except OSError:
+            pass
+        finally:
+            then()
+
     async def look(self) -> None:
         """Look once, and note what was found."""
         now_s = time.monotonic()

@@ -26,6 +26,7 @@ from portweave.planning.stack_request import options_from_json
 from portweave.procfiles.load import DOCUMENTS, PROCFILES
 from portweave.procfiles.load import load as load_definitions
 from portweave.procfiles.model import Definitions, Service
+from portweave.supervisor.registry.ended_stacks import ended_stacks
 from portweave.supervisor.registry.stack_records import (
     StackRecord,
     live_stacks,
@@ -175,6 +176,8 @@ class Worktrees:
         Raises:
             RegistryDamagedError: The registry cannot be read.
         """
+        stacks = ended_stacks(stacks_dir(self._environ))
+        reasons = {(one.root, one.namespace): one.because for one in stacks}
         projects: dict[str, dict[str, object]] = {}
         members: dict[str, list[dict[str, object]]] = {}
         for known in self.known().values():
@@ -186,7 +189,10 @@ class Worktrees:
             project = projects.setdefault(home, {"id": home, "name": name})
             if described.project_name is not None or known.record is not None:
                 project["name"] = described.project_name or name
-            members.setdefault(home, []).append(self._row(known, described))
+            row = self._row(known, described)
+            reason = reasons.get((known.root, known.namespace))
+            row["endedBecause"] = reason if known.record is None else None
+            members.setdefault(home, []).append(row)
         for home, rows in members.items():
             rows.sort(key=lambda row: (row["namespace"] != "main", str(row["namespace"])))
             projects[home]["worktrees"] = rows

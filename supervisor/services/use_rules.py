@@ -8,6 +8,8 @@ from portweave.encoding.value import value
 # How long looks go back for processor time, and the share of one processor that counts as use.
 WINDOW_S = 60.0
 LEAST_PERCENT = 10.0
+# Over less time a short burst would count.
+LEAST_SPAN_S = 20.0
 
 
 class TcpSocket(Protocol):
@@ -99,11 +101,12 @@ def with_sample(samples: tuple[CpuSample, ...], sample: CpuSample) -> tuple[CpuS
 
 
 def busy_percent(samples: tuple[CpuSample, ...]) -> float | None:
-    """The use of one processor over the window, in percent; None without so old a sample.
+    """The use of one processor over the window, in percent; None for too short a time.
 
-    The time of processes that have ended may be missing: an instance with less time counts as 0.
+    A stack that is younger than the window is judged by its whole time. The time of processes that
+    have ended may be missing: an instance with less time counts as 0.
     """
-    if not samples or samples[-1].at_s - samples[0].at_s < WINDOW_S:
+    if not samples or samples[-1].at_s - samples[0].at_s < LEAST_SPAN_S:
         return None
     first, last = dict(samples[0].by_name), samples[-1]
     spent_s = sum(max(0.0, time_s - first.get(name, 0.0)) for name, time_s in last.by_name)

@@ -164,6 +164,7 @@ def _draw(rows: list[Row], *, no_color: bool) -> None:
         Column("SINCE", rank=4, right=True, optional=True),
         Column("MEMORY", rank=1, right=True, optional=True),
         Column("OWNER", rank=6, optional=True),
+        Column("ENDS IN", rank=6, right=True, optional=True),
         Column("LAST USE", rank=7, optional=True),
         Column("WORKTREE", rank=3),
     )
@@ -180,7 +181,9 @@ def _draw(rows: list[Row], *, no_color: bool) -> None:
         memory = "-" if row.rss_bytes is None else size(row.rss_bytes)
         use, used = row.lifetime.get("lastUse"), age(row.lifetime.get("lastUsedAt"))
         last_use = f"{use}, {used} ago" if use and used else "-"
-        cells = (project, namespace, shown, pid, ports, since, memory, _owner(row), last_use, root)
+        left = age(row.lifetime.get("expiresAt"), until=True) or "-"
+        known = (since, memory, _owner(row), left, last_use)
+        cells = (project, namespace, shown, pid, ports, *known, root)
         notes: list[list[str | Span]] = []
         if row.ended is not None:
             ago = short_age(time.time() - row.ended.ended_s)

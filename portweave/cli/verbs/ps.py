@@ -185,9 +185,17 @@ def _reason(row: "dict[str, object]") -> object:
     return reason
 
 
-def age(stamp: object) -> str | None:
-    """Return how long ago a time was: `45s`, `3m`, `2h`, `5d`."""
-    return short_age(time.time() - _epoch_s(stamp)) if isinstance(stamp, str) else None
+def age(stamp: object, *, until: bool = False) -> str | None:
+    """Return how long ago a time was: `45s`, `3m`, `2h`, `5d`; None for no time.
+
+    Args:
+        stamp: The time, as `rfc3339` writes it.
+        until: Whether the time is to come: then it is how long until then.
+    """
+    if not isinstance(stamp, str):
+        return None
+    ago_s = time.time() - _epoch_s(stamp)
+    return short_age(-ago_s if until else ago_s)
 
 
 def short_age(seconds: float) -> str:

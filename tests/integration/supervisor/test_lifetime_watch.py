@@ -148,18 +148,26 @@ def test_use_puts_off_the_end() -> None:
     async def main() -> None:
         heard = Heard()
         calls = [("db", time.monotonic() + 0.05)]
-        looks: list[None] = []
+        looks: list[Callable[[], None]] = []
+
+        def look(then: Callable[[], None]) -> None:
+            looks.append(then)
+            if len(looks) == 1:
+                watch.note_use("a connection to port 1")
+            then()
+
         watch = heard.watch(
             Terms(idle_s=0.1),
             last_call=lambda: calls[-1],
-            watch_use=lambda: looks.append(None),
+            watch_use=lambda: look,
         )
         began_s = time.monotonic()
         await heard.ended.wait()
-        assert time.monotonic() - began_s >= 0.14
+        # The call is 50 ms later, and the last look finds a use another 100 ms later.
+        assert time.monotonic() - began_s >= 0.24
         assert heard.ends == ["it was not used for 100ms"]
-        assert watch.as_json()["lastUse"] == "call of db"
-        assert looks == [None]
+        assert watch.as_json()["lastUse"] == "a connection to port 1"
+        assert len(looks) == 2
 
     run(main())
 

@@ -81,6 +81,16 @@ def test_a_stack_ends_when_its_time_is_up(
     assert ended["lastUsedAt"] < ended["endedAt"]
 
 
+def test_the_largest_stack_comes_first(stack: "Detached") -> None:
+    stack.up("--idle", "2m")
+    found = row(stack, "--sort", "memory")
+    assert found["rssBytes"] > 100_000
+    assert found["lastUsedAt"] < found["expiresAt"]
+    lifetime = json.loads(stack("ps", "--json").stdout)["lifetime"]
+    assert lifetime["expiresAt"][:16] == found["expiresAt"][:16]
+    stack.down()
+
+
 def test_the_reason_of_an_end_is_kept(stack: "Detached") -> None:
     stack.up()
     assert row(stack, "--all")["endedBecause"] is None

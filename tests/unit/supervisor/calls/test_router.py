@@ -99,6 +99,19 @@ def test_a_call_goes_to_its_connection_and_its_answer_comes_back() -> None:
     assert star.take("web") == [{"jsonrpc": "2.0", "id": 7, "result": ["Ann", None]}]
 
 
+@pytest.mark.parametrize("meta", [{"timeout_ms": 2000}, {}])
+def test_the_last_call_is_known(meta: dict[str, object]) -> None:
+    star = Star("api", "web")
+    star.join("api", "web")
+    assert star.calls.called is None
+    star.request("web", 7, "/supervisor/ps")
+    assert star.calls.called is None
+    star.wait(5)
+    star.request("web", 8, "/api/users/1", **meta)
+    assert star.calls.called is not None
+    assert (star.calls.called.name, star.calls.called_s) == ("api", star.now_s)
+
+
 def test_an_answer_has_the_callers_id() -> None:
     star = Star("api")
     star.join("api")

@@ -52,7 +52,8 @@ def history(*amounts_s: float) -> tuple[CpuSample, ...]:
     [
         ((), None),
         (history(0.0), None),
-        (history(0.0, 9.0), None),
+        (history(0.0, 9.0), 30.0),
+        ((CpuSample(0.0, ()), CpuSample(19.0, (("web", 19.0),))), None),
         (history(0.0, 0.0, 6.0), 10.0),
         (history(0.0, 9.0, 9.0, 9.0), 0.0),
         (history(5.0, 5.0, 1.0), 0.0),
