@@ -73,7 +73,7 @@ def from_outside(
         connections: The connections.
         inside: The sockets of the stack's processes, portweave's included.
     """
-    found = [one for one in connections if one.peer is None or one.peer not in inside]
+    found = [one for one in connections if one.peer not in inside]
     return tuple(sorted(found, key=lambda one: (one.port, one.peer_port)))
 
 
