@@ -48,7 +48,7 @@ VERBS = {
     "check": "validate the definition files without starting anything",
     "graph": "show which services depend on which",
     "export": "print the stack for systemd, Docker Compose or Kubernetes",
-    "schema": "print the JSON Schema of definition files",
+    "schema": "print the JSON Schema of definition files, or of --json",
     "clean": "remove what portweave has left on this machine",
     "explain": "explain an error code: cause, example, what to do",
     "completion": "print the shell completion script",

@@ -39,7 +39,8 @@ _USUAL_SLOTS = 8
 FREQUENT_WITHIN_S = 60.0
 _FREQUENT_SLOTS = 3
 
-MOVING = ("starting", "stopping")
+RESTARTING = "restarting"
+MOVING = ("starting", "stopping", RESTARTING)
 WAITING = "waiting"
 _OPENS = re.compile(
     r"\b(?:re-?)?start(?:ing|s)\b|\b(?:re-?)(?:loading|building|compiling)\b"

@@ -232,7 +232,9 @@ class StackSettling:
             used = row.get("cpuSeconds")
             now_s = time.time()
             cpu_s = float(used) if isinstance(used, (int, float)) else None
-            one.take(machine.StateChanged(now_s, str(row.get("state"))))
+            # With `watch`, a restart for one file again and again waits for a while.
+            state = machine.RESTARTING if row.get("restartsAt") else str(row.get("state"))
+            one.take(machine.StateChanged(now_s, state))
             one.take(machine.CpuSampled(now_s, cpu_s))
         self._next_states_s = time.time() + _STATES_EVERY_S
 

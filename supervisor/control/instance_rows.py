@@ -34,7 +34,12 @@ class InstanceRows:
         fleet = self._engine.fleet
         plan = fleet.plans[name]
         url = self._host.url(plan)
-        return row(plan, fleet.lives[name], url, clock or now(), usage, self.pending(name))
+        clock = clock or now()
+        found = row(plan, fleet.lives[name], url, clock, usage, self.pending(name))
+        service = self._engine.services.get(name)
+        if service is not None and service.restart_due_s is not None:
+            found["restartsAt"] = clock.stamp(service.restart_due_s)
+        return found
 
     def rows(self, names: list[str]) -> list[object]:
         """The rows of instances, in the order of the plan."""

@@ -157,6 +157,8 @@ class Watcher:
         for name in chosen:
             if name not in now and name not in self._waiting:
                 self._waiting.add(name)
+                service = self._engine.services[name]
+                service.restart_due_s = time.monotonic() + self._pause_s(name)
                 self._say(f"{changed}; restarts {name} in {self._pause_s(name):g} s")
                 tasks.start(self._restart_later, name, found)
 
@@ -164,6 +166,8 @@ class Watcher:
         await asyncio.sleep(self._pause_s(name))
         self._waiting.discard(name)
         lives = self._engine.fleet.lives
+        if name in self._engine.services:
+            self._engine.services[name].restart_due_s = None
         if name in lives and lives[name].wanted and not self._engine.fleet.closing:
             self._restart([name], found)
 

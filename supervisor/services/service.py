@@ -107,6 +107,7 @@ class Service:
         left: Processes that could not be ended, in words.
         killed: Whether SIGKILL had to end a process of this run, or of the last one.
         watch_trouble: What is wrong with its restarts by `watch`; None for nothing.
+        restart_due_s: When `watch` restarts it, on the monotonic clock; None if it will not.
         taps: Receivers of each chunk of output, as it is read.
     """
 
@@ -133,6 +134,7 @@ class Service:
         self.left: tuple[str, ...] = ()
         self.killed = False
         self.watch_trouble: Cause | None = None
+        self.restart_due_s: float | None = None
         self._on_event = on_event
         self.taps: set[Receiver] = set()
         self._open_relays = open_relays

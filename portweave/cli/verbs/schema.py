@@ -1,4 +1,4 @@
-"""`portweave schema`: print the JSON Schema of definition files."""
+"""`portweave schema`: print the JSON Schema of definition files, or of what verbs print."""
 
 import json
 
@@ -6,20 +6,47 @@ from portweave.arguments.args import (
     Args,
     Option,
 )
-from portweave.procfiles.schema import json_schema
+from portweave.cli.json_schemas import VERBS_WITH_JSON, schema_of, schema_of_all
+from portweave.errors import UsageError
 
-OPTIONS: tuple[Option, ...] = ()
-USAGE = ""
+_ALL = "all"
+OPTIONS: tuple[Option, ...] = (
+    Option(
+        "--of",
+        metavar="VERB|all",
+        dest="of",
+        values=(*VERBS_WITH_JSON, _ALL),
+        about="the schema of what a verb prints with --json",
+    ),
+)
+USAGE = "[--of VERB|all]"
 HELP = """
 Print the JSON Schema (draft 2020-12) of portweave.config.json, portweave.yaml and portweave.yml.
 
 In an editor: portweave schema > schema.json, then "$schema": "./schema.json" in the file, or for
 YAML a first line "# yaml-language-server: $schema=schema.json".
+
+--of VERB prints the schema of what that verb prints with --json: of logs and events, of each line.
+--of all prints those of all verbs, by name, and that of an error. show prints what npm portweave
+prints, and has none.
 """
 
 
 def run(args: Args) -> int:
     """Print the schema."""
-    del args  # the output is JSON in any case
-    print(json.dumps(json_schema(), indent=2))
+    verb = args.text("of")
+    if verb is None:
+        from portweave.procfiles.schema import json_schema
+
+        found: object = json_schema()
+    elif verb == _ALL:
+        found = schema_of_all()
+    elif verb in VERBS_WITH_JSON:
+        found = schema_of(verb)
+    else:
+        raise UsageError(
+            f"--of takes a verb with --json, or all; received {verb!r}",
+            hint=f"one of {', '.join(VERBS_WITH_JSON)}",
+        )
+    print(json.dumps(found, indent=2))
     return 0

@@ -1,0 +1,124 @@
+"""What verbs print with `--json` fits the schemas of `schema --of`, and has no key beside them."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from tests.support.stacks import write
+
+if TYPE_CHECKING:
+    from tests.support.commands import Cli
+    from tests.support.detached_stacks import Detached
+
+STACK = """
+services:
+  web: {command: "echo hello; sleep 99", port: false, environment: {COLOUR: red}, dependsOn: [db]}
+  db: {command: sleep 99}
+  bad: {command: "echo 'Error: no disk'; exit 3", port: false, restart: no}
+"""
+# Verbs and the exit status that each has on this stack.
+ASKED = (
+    (("ps",), 0),
+    (("ps", "--all"), 0),
+    (("ls",), 0),
+    (("wait", "web"), 0),
+    (("why", "web", "bad"), 0),
+    (("logs", "--run", "all"), 0),
+    (("logs", "--brief"), 0),
+    (("env",), 0),
+    (("env", "web"), 0),
+    (("env", "web", "--explain"), 0),
+    (("check",), 0),
+    (("doctor",), None),
+    (("graph",), 0),
+    (("settle", "--timeout", "20"), 1),
+    (("setup",), None),
+    (("explain", "PW0102"), 0),
+    (("export", "compose"), None),
+    (("port", "db"), 0),
+    (("url", "db"), 0),
+    (("routes",), 0),
+    (("proxy", "status"), None),
+    (("version",), 0),
+    (("lease", "--list"), 0),
+    (("ask", "supervisor/warnings"), 0),
+    (("kill", "-s", "CONT", "web"), 0),
+    (("scale", "db=1"), 0),
+    (("reload",), 0),
+    (("reload", "--dry-run"), 0),
+    (("clean", "--dry-run"), None),
+    (("stop", "web"), 0),
+    (("start", "web"), 0),
+    (("start", "--wait", "web"), 0),
+    (("restart", "web"), 0),
+    (("restart", "--wait", "web"), 0),
+    (("up", "-d", "web"), 0),
+    (("down",), 0),
+)
+
+
+def unknown_keys(found: object, schema: Any, path: str = "") -> Iterator[str]:
+    """The keys of a value that its schema does not name."""
+    for one in schema.get("anyOf", ()):
+        if Draft202012Validator(one).is_valid(found):
+            yield from unknown_keys(found, one, path)
+            return
+    if isinstance(found, list):
+        for one in found:
+            yield from unknown_keys(one, schema.get("items", {}), f"{path}[]")
+    elif isinstance(found, dict) and "properties" in schema:
+        for key, one in found.items():
+            if key not in schema["properties"] and "additionalProperties" not in schema:
+                yield f"{path}.{key}"
+            yield from unknown_keys(one, schema["properties"].get(key, {}), f"{path}.{key}")
+    elif isinstance(found, dict):
+        for key, one in found.items():
+            yield from unknown_keys(one, schema.get("additionalProperties", {}), f"{path}.{key}")
+
+
+def problems(found: object, schema: Any) -> list[str]:
+    """What a value and its schema do not agree on."""
+    wrong = [
+        f"{error.json_path}: {error.message[:300]}"
+        for top in Draft202012Validator(schema).iter_errors(found)
+        for error in (top.context or [top])
+    ]
+    return wrong or list(unknown_keys(found, schema))
+
+
+@pytest.mark.slow
+def test_what_verbs_print_fits_their_schemas(project: Path, detached: "Detached") -> None:
+    schemas = json.loads(detached("schema", "--of", "all").stdout)
+    write(project, STACK)
+    detached("up", "-d", status=None)
+    detached.remember_processes()
+    with detached.beside("events", "--json", "-n", "9") as events:
+        assert events.stdout is not None
+        event = json.loads(events.stdout.readline())
+        events.terminate()
+    assert problems(event, schemas["verbs"]["events"]) == []
+    wrong: dict[str, list[str]] = {}
+    for words, status in ASKED:
+        done = detached(*words, "--json", status=status)
+        schema = schemas["verbs"][words[0]]
+        is_stream = words[0] == "logs" and "--brief" not in words
+        for text in done.stdout.splitlines() if is_stream else [done.stdout]:
+            found = json.loads(text)
+            if some := problems(found, schemas["error"] if "error" in found else schema):
+                wrong[" ".join(words)] = some
+    assert wrong == {}
+
+
+def test_the_schema_of_one_verb_and_of_an_error(project: Path, cli: "Cli") -> None:
+    schema = json.loads(cli("schema", "--of", "version", cwd=project).stdout)
+    assert problems(json.loads(cli("version", "--json", cwd=project).stdout), schema) == []
+    schemas = json.loads(cli("schema", "--of", "all", cwd=project).stdout)
+    failed = cli("ps", "--json", cwd=project)
+    assert problems(json.loads(failed.stdout), schemas["error"]) == []
+    refused = cli("schema", "--of", "show", cwd=project)
+    assert refused.returncode == 1
+    assert "--of takes a verb with --json" in refused.stderr
