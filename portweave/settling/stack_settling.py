@@ -305,7 +305,7 @@ class StackSettling:
         new, known = without_told(errors, one.told)
         ends = tuple(
             change
-            for change in bad_changes(one.changes)
+            for change in bad_changes(one.changes, str(one.row.get("state")))
             if end_identity(change) not in one.told.errors and change.at_s >= (changed_s or begin_s)
         )
         code = one.row.get("exitCode")

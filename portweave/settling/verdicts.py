@@ -1,6 +1,6 @@
 """Pure. The verdict of settle: what is new in each service, and whether all is well."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from portweave.encoding.value import value
 from portweave.settling.learned_reactions import Told
@@ -14,7 +14,8 @@ NOT_SETTLED = "not-settled"
 
 # States in which a service does what it should. `exited` is one with exit code 0.
 _GOOD_STATES = ("ready", "completed", "stopped")
-_BAD_EVENTS = ("backoff", "failed", "exited", "unhealthy", "blocked")
+_ENDS = ("backoff", "failed", "exited")
+_PASSING = ("unhealthy", "blocked")
 _LONGEST_MESSAGE = 300
 # How many lines of one service are searched for errors.
 MOST_LINES = 2000
@@ -161,12 +162,20 @@ def end_identity(change: Change) -> str:
     return f"{change.state}: {template_of(change.reason)}"
 
 
-def bad_changes(changes: Sequence[Change]) -> tuple[Change, ...]:
-    """The changes that tell of a trouble: ends of runs by themselves, and bad states."""
+def bad_changes(changes: Sequence[Change], state: str) -> tuple[Change, ...]:
+    """The changes that tell of a trouble: ends of runs by themselves, and bad states.
+
+    A state that has passed is none: a service may be unhealthy while it reloads.
+
+    Args:
+        changes: All changes.
+        state: The state now.
+    """
     return tuple(
         change
         for change in changes
-        if change.state in _BAD_EVENTS and not (change.state == "exited" and not change.exit_code)
+        if (change.state in _ENDS and (change.state != "exited" or change.exit_code))
+        or (change.state in _PASSING and change.state == state)
     )
 
 
@@ -204,8 +213,3 @@ def reaction_of(changes: Sequence[Change], since_s: float, *, has_lines: bool) -
     if any(change.at_s >= since_s and change.state == "starting" for change in changes):
         return "restart"
     return "output" if has_lines else "none"
-
-
-def states_after(changes: Mapping[str, Sequence[Change]]) -> dict[str, str]:
-    """The newest state of each instance that has changed."""
-    return {name: some[-1].state for name, some in changes.items() if some}

@@ -92,4 +92,10 @@ def test_these_lines_report_no_error(text: str) -> None:
 def test_an_exit_with_0_is_no_trouble() -> None:
     good = Change(1.0, "ready", "exited", "", 0)
     restart = Change(2.0, "starting", "ready")
-    assert bad_changes((good, restart, CRASH)) == (CRASH,)
+    assert bad_changes((good, restart, CRASH), "ready") == (CRASH,)
+
+
+def test_a_bad_state_that_has_passed_is_no_trouble() -> None:
+    sick = Change(1.0, "ready", "unhealthy", "nothing listens")
+    assert bad_changes((sick,), "ready") == ()
+    assert bad_changes((sick,), "unhealthy") == (sick,)
