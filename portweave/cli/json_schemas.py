@@ -160,6 +160,24 @@ _SETTLED = _object(
     broken=_TEXT_OR_NULL,
     waits=_TEXT_OR_NULL,
 )
+_DOSSIER = _object(
+    {
+        "exitCode": _WHOLE_OR_NULL,
+        "reason": _TEXT_OR_NULL,
+        "cause": _or_null(_CAUSE),
+        "command": TEXT,
+        "workingDir": TEXT,
+        "environmentKeys": _list(TEXT),
+        "head": _TEXT_OR_NULL,
+        "branch": _TEXT_OR_NULL,
+        "lastGoodAt": _TIME_OR_NULL,
+        "changedFiles": _list(TEXT),
+        "lastLines": _list(TEXT),
+    },
+    name=TEXT,
+    run=_WHOLE,
+    at=_TIME,
+)
 # An error may have facts of its own, such as `service` or `stacks`.
 ERROR = _object(error={**_object({"hint": TEXT}, code=TEXT, message=TEXT), **_map(_ANY)})
 
@@ -337,6 +355,7 @@ _ANSWERS: dict[str, tuple[Schema, ...]] = {
                 )
             )
         ),
+        _answer(runs=_list(_DOSSIER)),
     ),
 }
 VERBS_WITH_JSON = tuple(_ANSWERS)

@@ -6,12 +6,12 @@ that means is decided by pure modules: `reactions` says when it is over, `verdic
 
 import time
 
+from portweave.allocator.changed_files import changed_files
 from portweave.client.client import Client
 from portweave.client.verb_queries import instance_of, rows_of
 from portweave.encoding.json_text import is_list, is_object
 from portweave.encoding.timestamps import parse
 from portweave.settling import reactions as machine
-from portweave.settling.changed_files import changed_files
 from portweave.settling.learned_files import LearnedFiles
 from portweave.settling.learned_reactions import (
     Learned,

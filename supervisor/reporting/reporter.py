@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 
+from portweave.encoding.json_text import is_object
 from portweave.encoding.text_style import PREFIX, Span, message
 from portweave.encoding.value import replace
 from portweave.supervisor.diagnosis.cause import (
@@ -13,7 +14,7 @@ from portweave.supervisor.diagnosis.cause import (
 )
 from portweave.supervisor.logs.output_relay import View
 from portweave.supervisor.reporting.event_log import EventLog
-from portweave.supervisor.reporting.redact import hide
+from portweave.supervisor.reporting.redact import hide, hide_literals, hide_printed
 from portweave.supervisor.reporting.run_history import RunHistory
 from portweave.supervisor.reporting.state_messages import (
     change_message,
@@ -38,7 +39,12 @@ from portweave.supervisor.services.moved_plan import moved_path
 from portweave.supervisor.services.plan import InstancePlan
 from portweave.supervisor.services.work_order import WorkOrder
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from portweave.supervisor.reporting.crash_dossiers import CrashDossiers
+
 LAST_LINES = 10
+
 # The event log takes a while to import, so it opens when most services have started.
 EVENTS_PAUSE_S = 1.0
 # Notes for a later `why` are written when the next run has started.
@@ -70,6 +76,9 @@ class Reporter:
         self.runs = RunHistory(work.plan.root, work.plan.namespace)
         self.runs.record_start(work.origin, services=(one.service for one in work.plan.instances))
         asyncio.get_running_loop().call_later(NOTES_PAUSE_S, self.runs.flush)
+        # Made for the first failure: most stacks have none.
+        self._dossiers: CrashDossiers | None = None
+        self._logs = work.options.logs
         self._stack = {"project": work.plan.project, "namespace": work.plan.namespace}
         self._verbose = work.options.verbose
         self._began_s = work.began_s
@@ -90,6 +99,10 @@ class Reporter:
             new: Its new root.
         """
         self.runs.folder = moved_path(self.runs.folder, old, new)
+        if self._logs is not None:
+            self._logs = moved_path(self._logs, old, new)
+        if self._dossiers is not None:
+            self._dossiers.folder, self._dossiers.logs = self.runs.folder, self._logs
         if self._events is not None:
             self._events.folder = moved_path(self._events.folder, old, new)
 
@@ -103,6 +116,8 @@ class Reporter:
         """Write all that is buffered, and close the event log."""
         self.log_event("stack ended")
         self.runs.flush()
+        if self._dossiers is not None:
+            self._dossiers.flush()
         if self._events is not None:
             self._events.close()
 
@@ -195,10 +210,34 @@ class Reporter:
             cause = cause or Cause("not started", life.reason)
             end = {"at": event["time"], "exitCode": life.exit_status, "reason": life.reason}
             told = {"cause": as_json(cause), "lastLines": list(cause.lines)}
+            self._open_dossier(plan, {**end, "cause": told["cause"]})
             self.runs.record_failure(plan.name, {**end, **told})
         else:
             return
         asyncio.get_running_loop().call_later(NOTES_PAUSE_S, self.runs.flush)
+
+    def _open_dossier(self, plan: InstancePlan, facts: Mapping[str, object]) -> None:
+        """Have the dossier of a failed run written."""
+        from portweave.supervisor.reporting.crash_dossiers import CrashDossiers
+        from portweave.supervisor.reporting.dossiers import FailedRun
+
+        if self._dossiers is None:
+            self._dossiers = CrashDossiers(self.runs.folder, self._logs)
+        good = self.runs.read(plan.name).get("good")
+        at = good.get("at") if is_object(good) else None
+        lines = self._engine.services[plan.name].last_lines.lines()
+        self._dossiers.add(
+            FailedRun(
+                plan.name,
+                time.time_ns(),
+                {**facts, "reason": hide(str(facts["reason"]), plan.environment)},
+                tuple(hide_printed(line, plan.environment) for line in lines),
+                hide_literals(plan.command, plan.environment),
+                plan.working_dir,
+                tuple(plan.environment),
+                at if isinstance(at, str) else None,
+            )
+        )
 
     def _sum_up(self, fleet: Fleet, took_s: float) -> None:
         """Report that the start is over."""

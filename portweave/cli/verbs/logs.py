@@ -55,6 +55,10 @@ OPTIONS = (
         group=_LINES,
     ),
     Option("--until", metavar="TIME", about="up to then", group=_LINES),
+    Option("--at", metavar="TIME", about="around then, with the time of each line", group=_LINES),
+    Option(
+        "--around", metavar="TIME", about="with --at: so long before and after (10s)", group=_LINES
+    ),
     Option(
         "--run",
         metavar="N",
@@ -100,8 +104,8 @@ OPERANDS = Operands("logged", many=True)
 HELP = """
 Print the output of this worktree's services, or of the named ones, since the last start of the
 stack, in order of time. web also means web.2. A service that reload has removed is only shown if
-named. --run all, --since and --until also show earlier stacks. The stack need not run: logs are
-kept for 14 days, 50 MiB for each service.
+named. --run all, --since, --until and --at also show earlier stacks. The stack need not run: logs
+are kept for 14 days, 50 MiB for each service.
 
 --brief summarises the newest run of each service: the first errors with the lines around them, then
 the newest lines, each kind of line once with a count. --budget limits it, in tokens of about four
@@ -110,6 +114,7 @@ characters. Its last line is a cursor: with --after, the next call prints what c
 Here -f means --follow; use --config for a definition file. --json prints one object a line: time,
 service, instance, stream, run, line.
 """
+_AROUND_S = 10.0
 _STREAMS = {"out": 0, "err": 1}
 
 
@@ -132,7 +137,7 @@ def run(args: Args) -> int:
             refused=refused,
         ),
         prefix=not args.flag("no_prefix"),
-        times=args.flag("timestamps"),
+        times=args.flag("timestamps") or args.flag("at"),
         as_json=args.flag("json"),
     )
     stack = args.text("stack")
@@ -143,7 +148,7 @@ def run(args: Args) -> int:
     elif not args.flag("all"):
         here = _own_folder(args)
 
-    of_this_stack = not any(args.flag(name) for name in ("run", "since", "until", "after"))
+    of_this_stack = not any(args.flag(name) for name in ("run", "since", "until", "at", "after"))
 
     def find_folders() -> "Sequence[Folder]":
         folders = [Folder(here)] if here else list(_all_folders())
@@ -192,9 +197,10 @@ def run(args: Args) -> int:
 
 
 def _query(args: Args) -> Query:
+    since_ns, until_ns = _span(args)
     return Query(
-        since_ns=_moment(args, "since"),
-        until_ns=_moment(args, "until"),
+        since_ns=since_ns,
+        until_ns=until_ns,
         last=_number(args, "tail_total", "--tail-total"),
         last_each=_number(args, "lines", "-n"),
         stream=_stream(args.text("stream")),
@@ -202,6 +208,25 @@ def _query(args: Args) -> Query:
         grep=_grep(args),
         after=_cursor(args),
     )
+
+
+def _span(args: Args) -> tuple[int | None, int | None]:
+    """The first and the last moment of the lines; None for no limit."""
+    at_ns = _moment(args, "at")
+    around = args.text("around")
+    if at_ns is None:
+        if around is not None:
+            raise errors.UsageError("--around goes with --at")
+        return _moment(args, "since"), _moment(args, "until")
+    _refuse(args, "at", ("since", "until", "follow", "after"))
+    around_s: float | None = _AROUND_S
+    if around is not None:
+        from portweave.encoding.duration import parse as parse_duration
+
+        around_s = parse_duration(around)
+    if around_s is None:
+        raise errors.UsageError(f"--around takes a time such as 10s or 2m, received {around!r}")
+    return max(0, at_ns - int(around_s * 1e9)), at_ns + int(around_s * 1e9)
 
 
 def _moment(args: Args, name: str) -> int | None:

@@ -26,9 +26,9 @@ Print the JSON Schema (draft 2020-12) of portweave.config.json, portweave.yaml a
 In an editor: portweave schema > schema.json, then "$schema": "./schema.json" in the file, or for
 YAML a first line "# yaml-language-server: $schema=schema.json".
 
---of VERB prints the schema of what that verb prints with --json: of logs and events, of each line.
---of all prints those of all verbs, by name, and that of an error. show prints what npm portweave
-prints, and has none.
+--of VERB prints the schema of a verb's --json: for logs and events, of each line. --of all prints
+the schemas of all verbs, by name, and of an error. show has none: it prints what npm portweave
+prints.
 """
 
 

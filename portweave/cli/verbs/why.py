@@ -4,13 +4,10 @@ import os
 import sys
 import time
 
-from portweave.allocator.git_queries import (
-    GIT,
-    look_environment,
-)
 from portweave.arguments.args import (
     Args,
     Operands,
+    Option,
 )
 from portweave.cli.verbs.ps import age
 from portweave.client.client import ask
@@ -31,20 +28,32 @@ TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from portweave.cli.terminal_drawing import Drawing
 
-OPTIONS = (STACK,)
-USAGE = "[--json] SERVICE …"
+OPTIONS = (
+    Option("--last", metavar="N", about="the last N failed runs, in short"),
+    Option("--run", metavar="N", about="one failed run: its number, as of logs --run"),
+    STACK,
+)
+USAGE = "[--last N | --run N] [--json] SERVICE …"
 OPERANDS = Operands("stacked", many=True)
 HELP = """
 Explain what is wrong with a service: the cause (a port in use, a missing command or module, a
 crash, a dependency, …) and what to do. Then show its last lines, and the differences from its last
 good run. If the service waits for another one, why explains that one. If no stack runs, it explains
 how the service last ended.
+
+--last and --run show what is kept of failed runs, at most 20 of each service: exit, cause, last
+lines, commit, branch, files changed since the last good run, names of variables. No stack need run.
 """
 
 
 def run(args: Args) -> int:
     """Print the explanation."""
     names = names_of(args, at_least_one="in trouble")
+    if args.text("last") is not None or args.text("run") is not None:
+        from portweave.cli.failed_runs import failed_runs_text
+
+        print(failed_runs_text(args, names))
+        return 0
     try:
         answer = rows_of(ask(args, os.environ, "/supervisor/why", names))
     except NoStackError:
@@ -97,31 +106,13 @@ def _remembered(name: str) -> "dict[str, object]":
 
 
 def _changed_files(folder: str, since: str) -> list[str]:
-    """Return files of a git worktree that were changed after a time, the newest first."""
-    import subprocess
+    """Return files that were changed after a time, the newest first."""
     from datetime import datetime
 
+    from portweave.allocator.changed_files import changed_files
+
     since_s = datetime.fromisoformat(since).timestamp()
-    words = ("ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    try:
-        done = subprocess.run(
-            [*GIT, "-C", folder, *words],
-            env=look_environment(os.environ),
-            capture_output=True,
-            check=False,
-            timeout=10,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return []
-    found: list[tuple[float, str]] = []
-    for name in os.fsdecode(done.stdout).split("\0"):
-        try:
-            changed_s = os.stat(f"{folder}/{name}").st_mtime if name else 0.0
-        except OSError:
-            continue
-        if changed_s > since_s:
-            found.append((changed_s, name))
-    return [name for _, name in sorted(found, reverse=True)]
+    return [name for _, name in changed_files(folder, since_s)]
 
 
 def _print(rows: "list[dict[str, object]]", *, refuses_colours: bool) -> None:

@@ -27,6 +27,7 @@ ASKED = (
     (("ls",), 0),
     (("wait", "web"), 0),
     (("why", "web", "bad"), 0),
+    (("why", "bad", "--last", "3"), 0),
     (("logs", "--run", "all"), 0),
     (("logs", "--brief"), 0),
     (("env",), 0),

@@ -136,3 +136,37 @@ def test_why_names_the_sender_of_a_signal_and_the_holder_of_a_port(
     assert "(server.py:10)" in clash["text"]
     detached("wait", "else", status=None)
     assert f"for {port + 90} at other.py:2" in why("else")["hint"]
+
+
+def test_why_shows_failed_runs_and_logs_what_was_printed_around_one(
+    project: Path, detached: "Detached", git: "Git", eventually: Callable[..., None]
+) -> None:
+    git("init", "-q", cwd=project)
+    (project / "api.py").write_text("import time\ntime.sleep(99)\n")
+    command = f"{sys.executable} api.py"
+    service = f'{{command: "{command}", port: false, restart: no, environment: {{TOKEN: secret}}}}'
+    write(project, f"services:\n  api: {service}\n")
+    git("add", ".", cwd=project)
+    git("commit", "-q", "-m", "first", cwd=project)
+    detached.up()
+    (project / "api.py").write_text("print('token=secret', flush=True)\nimport nosuch\n")
+    detached("restart", "api")
+    detached("wait", "--for", "exit", "api", status=None)
+    kept = project / ".portweave/runs/api/2.json"
+    eventually(kept.exists)
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert "secret" not in kept.read_text()
+    dossier = json.loads(detached("why", "api", "--last", "5", "--json").stdout)["runs"][0]
+    assert (dossier["run"], dossier["exitCode"], dossier["branch"]) == (2, 1, "main")
+    assert dossier["head"] == git("rev-parse", "HEAD", cwd=project)
+    assert "api.py" in dossier["changedFiles"]
+    assert "TOKEN" in dossier["environmentKeys"]
+    around = detached("logs", "--at", dossier["at"], "--around", "30s").stdout
+    assert "No module named 'nosuch'" in around
+    assert detached("logs", "--at", "1d", "--around", "1s").stdout == ""
+    detached("down")
+    # Without a stack, too.
+    assert "api | ModuleNotFoundError" in detached("why", "api", "--run", "2").stdout
+    refused = detached("why", "api", "--run", "7", status=1).stderr
+    assert "nothing is kept of a failed run 7 of api" in refused
+    assert "its failed runs: 2" in refused
