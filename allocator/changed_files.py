@@ -1,10 +1,10 @@
 """Find the files of folders that were changed lately. What git ignores is left out."""
 
 import os
-import subprocess
 from collections.abc import Iterable, Iterator
 
-from portweave.allocator.git_queries import GIT, look_environment
+from portweave.allocator.git_output import git_output
+from portweave.allocator.git_queries import look_environment
 
 _GIT_PATIENCE_S = 10.0
 # Outside of a repository: folders of tools and of what they build.
@@ -49,20 +49,10 @@ def _changed_s(folder: str, name: str) -> float:
 
 def _files(folder: str) -> Iterable[str]:
     words = ("ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    try:
-        done = subprocess.run(
-            [*GIT, "-C", folder, *words],
-            env=look_environment(os.environ),
-            capture_output=True,
-            check=False,
-            timeout=_GIT_PATIENCE_S,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+    found = git_output(folder, look_environment(os.environ), *words, limit_s=_GIT_PATIENCE_S)
+    if found is None:
         return _walked(folder)
-    if done.returncode:
-        return _walked(folder)
-    names = os.fsdecode(done.stdout).split("\0")
-    return [name for name in names if name and not _is_own(name)]
+    return [name for name in found.split("\0") if name and not _is_own(name)]
 
 
 def _is_own(name: str) -> bool:

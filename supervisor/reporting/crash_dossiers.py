@@ -5,13 +5,13 @@ nothing is asked of git: it might take longer than the services.
 """
 
 import os
-import subprocess
 import time
 from collections import deque
 from threading import Lock, Thread
 
 from portweave.allocator.changed_files import changed_files
-from portweave.allocator.git_queries import GIT, look_environment
+from portweave.allocator.git_output import git_output
+from portweave.allocator.git_queries import look_environment
 from portweave.encoding.json_text import is_object, loads
 from portweave.supervisor.logs.reader import Log
 from portweave.supervisor.reporting.dossiers import (
@@ -150,14 +150,6 @@ def read_dossiers(folder: str, instance: str) -> list[dict[str, object]]:
 
 def _asked_git(folder: str) -> str:
     """The commit that is checked out in a folder, and the branch on a second line."""
-    try:
-        done = subprocess.run(
-            [*GIT, "-C", folder, "rev-parse", "HEAD", "--abbrev-ref", "HEAD"],
-            env=look_environment(os.environ),
-            capture_output=True,
-            check=False,
-            timeout=_GIT_PATIENCE_S,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return "" if done.returncode else os.fsdecode(done.stdout).strip()
+    words = ("rev-parse", "HEAD", "--abbrev-ref", "HEAD")
+    environ = look_environment(os.environ)
+    return (git_output(folder, environ, *words, limit_s=_GIT_PATIENCE_S) or "").strip()
