@@ -1,13 +1,12 @@
 """What verbs print with `--json` fits the schemas of `schema --of`, and has no key beside them."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from jsonschema import Draft202012Validator
 
+from tests.support.schema_checks import problems
 from tests.support.stacks import write
 
 if TYPE_CHECKING:
@@ -60,35 +59,6 @@ ASKED = (
     (("up", "-d", "web"), 0),
     (("down",), 0),
 )
-
-
-def unknown_keys(found: object, schema: Any, path: str = "") -> Iterator[str]:
-    """The keys of a value that its schema does not name."""
-    for one in schema.get("anyOf", ()):
-        if Draft202012Validator(one).is_valid(found):
-            yield from unknown_keys(found, one, path)
-            return
-    if isinstance(found, list):
-        for one in found:
-            yield from unknown_keys(one, schema.get("items", {}), f"{path}[]")
-    elif isinstance(found, dict) and "properties" in schema:
-        for key, one in found.items():
-            if key not in schema["properties"] and "additionalProperties" not in schema:
-                yield f"{path}.{key}"
-            yield from unknown_keys(one, schema["properties"].get(key, {}), f"{path}.{key}")
-    elif isinstance(found, dict):
-        for key, one in found.items():
-            yield from unknown_keys(one, schema.get("additionalProperties", {}), f"{path}.{key}")
-
-
-def problems(found: object, schema: Any) -> list[str]:
-    """What a value and its schema do not agree on."""
-    wrong = [
-        f"{error.json_path}: {error.message[:300]}"
-        for top in Draft202012Validator(schema).iter_errors(found)
-        for error in (top.context or [top])
-    ]
-    return wrong or list(unknown_keys(found, schema))
 
 
 @pytest.mark.slow
