@@ -1,7 +1,7 @@
 """What the settings of a stack lose in an export, whatever the format."""
 
 import os
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Collection, Container, Iterable, Iterator
 
 from portweave.exports.remarks import CHANGED, INFO, LOST, Remark
 from portweave.planning.environment_layers import HOST
@@ -10,17 +10,20 @@ from portweave.supervisor.services.plan import InstancePlan, StackPlan
 
 # Texts of programs that call other services.
 _CALLS = (
-    b"PORTWEAVE_SOCKET",
     b"import cluster",
     b"portweave.cluster",
     b"portweave.calls",
     b"portweave ask",
 )
+_SOCKET = b"PORTWEAVE_SOCKET"
 _MOST_BYTES = 200_000
 
 
 def stack_remarks(
-    definitions: Definitions, plan: StackPlan, inherited: tuple[str, ...]
+    definitions: Definitions,
+    plan: StackPlan,
+    inherited: tuple[str, ...],
+    callers: Collection[str],
 ) -> Iterator[Remark]:
     """Return the differences of the whole stack.
 
@@ -28,6 +31,7 @@ def stack_remarks(
         definitions: The definitions of all services.
         plan: The plan of the stack.
         inherited: Names of computed variables that have other values in this terminal.
+        callers: The services that call others.
     """
     if inherited:
         yield Remark(CHANGED, "inherited", "their values in this terminal are not used", inherited)
@@ -41,26 +45,35 @@ def stack_remarks(
         text = "names of routes, and the proxy: PORTWEAVE_URL has the port"
         yield Remark(CHANGED, "routes", text)
     text = "calls between services (PORTWEAVE_SOCKET, PORTWEAVE_TOKEN) need portweave up"
-    callers = tuple(dict.fromkeys(one.service for one in chosen if _calls_others(one)))
-    yield Remark(LOST if callers else INFO, "calls", text, callers)
+    yield Remark(LOST if callers else INFO, "calls", text, tuple(callers))
 
 
-def _calls_others(plan: InstancePlan) -> bool:
-    """Whether a command, or a file that it names, has a text of a program that calls."""
+def callers_of(plans: Iterable[InstancePlan]) -> dict[str, bool]:
+    """Return the services that call others, and whether they do so by `PORTWEAVE_SOCKET`.
+
+    They do if their command, or a file that it names, has a text of a program that calls.
+    """
+    found: dict[str, bool] = {}
+    for plan in plans:
+        if plan.service in found:
+            continue
+        texts = list(_texts_of(plan))
+        if any(one in text for text in texts for one in (*_CALLS, _SOCKET)):
+            found[plan.service] = any(_SOCKET in text for text in texts)
+    return found
+
+
+def _texts_of(plan: InstancePlan) -> Iterator[bytes]:
     words = [word for part in plan.argv for word in part.split()]
-    if any(found in " ".join(words).encode() for found in _CALLS):
-        return True
+    yield " ".join(words).encode()
     for word in words:
         if "." not in word or word.startswith("-"):
             continue
         try:
             with open(os.path.join(plan.working_dir, word), "rb") as file:
-                text = file.read(_MOST_BYTES)
+                yield file.read(_MOST_BYTES)
         except (OSError, ValueError):
             continue
-        if any(found in text for found in _CALLS):
-            return True
-    return False
 
 
 def service_remarks(service: Service, plan: InstancePlan, services: Container[str]) -> list[Remark]:

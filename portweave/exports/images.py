@@ -3,12 +3,13 @@
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from shlex import join
 
 from portweave.encoding.value import field, replace, value
 from portweave.exports import dockerfiles
 from portweave.exports.dockerfiles import HOME
 from portweave.exports.model import Hidden, Stack, Unit, header, label_of
-from portweave.exports.remarks import CHANGED, INFO, LOST, Remark
+from portweave.exports.remarks import CHANGED, LOST, Remark
 from portweave.exports.servers import (
     Server,
     accounts_of,
@@ -50,7 +51,8 @@ def with_images(
     """
     chooser = _Chooser(stack, data, choice)
     units = tuple(chooser.unit(unit) for unit in stack.units)
-    return replace(stack, units=units), tuple(chooser.files())
+    builds = _builds(units, stack.root)
+    return replace(stack, units=units, builds=builds), tuple(chooser.files())
 
 
 class _Build:
@@ -193,21 +195,15 @@ class _Chooser:
             yield f"{name}.dockerignore", header("--dockerfiles", ()) + ignored
 
 
-def build_remarks(units: Iterable[Unit], place: str) -> Iterator[Remark]:
-    """Return remarks about the commands that build images.
-
-    Args:
-        units: Units with their images.
-        place: The folder that the commands run in.
-    """
+def _builds(units: Iterable[Unit], place: str) -> tuple[str, ...]:
+    """Return the commands that build images, relative to a folder."""
     commands: dict[str, None] = {}
     for unit in units:
         if unit.context:
             path = unit.dockerfile or f"{unit.context}/Dockerfile"
-            words = ["docker build -t", unit.image, "-f", os.path.relpath(path, place)]
-            commands[" ".join([*words, os.path.relpath(unit.context, place)])] = None
-    for command in commands:
-        yield Remark(INFO, "image", f"build it: {command}")
+            words = ["docker", "build", "-t", unit.image, "-f", os.path.relpath(path, place)]
+            commands[join([*words, os.path.relpath(unit.context, place)])] = None
+    return tuple(commands)
 
 
 def _as_server(unit: Unit, server: Server, image: str) -> Unit:

@@ -1,84 +1,154 @@
-"""Write a stack as Kubernetes manifests: a Deployment or Job per service, a Service per port.
+"""Pure. Write a stack as Kubernetes manifests.
 
+A service becomes a Deployment, a StatefulSet or a Job, with a Service and an Ingress.
 https://kubernetes.io/docs/reference/kubernetes-api/
 """
 
 import re
 from collections.abc import Iterator, Mapping
-from shlex import join, quote
-from urllib.parse import urlsplit
 
-from portweave.exports.compose import unsupported_probe_remarks
+from portweave.exports.kubernetes_model import (
+    BUS_PORT,
+    CALLERS_BUS,
+    LONGEST,
+    ClusterOptions,
+    Manifest,
+    Plan,
+    is_stateful,
+    metadata_of,
+    needed,
+    short_hash,
+    stack_labels,
+)
+from portweave.exports.kubernetes_pods import (
+    WAITER,
+    claim_name,
+    config_name,
+    pod_template,
+    volume_name,
+)
+from portweave.exports.kubernetes_remarks import stack_remarks, unit_remarks
 from portweave.exports.model import (
     Exported,
-    Hidden,
     Stack,
     Unit,
-    VariableFile,
     as_yaml,
     export_line_remarks,
     header,
-    is_own_url,
     label_of,
     labels_of,
-    whole_seconds,
 )
-from portweave.exports.remarks import CHANGED, INFO, LOST, Remark, merged
-from portweave.planning.environment_layers import compose_name
-from portweave.supervisor.services.plan import (
-    Condition,
-    When,
-)
+from portweave.exports.remarks import Remark, merged
+from portweave.exports.servers import BUS
+from portweave.supervisor.services.plan import Condition, ReadyPlan, RestartPolicy, When
 
 FORM = "kubernetes"
-# RFC 1035, section 2.3.4: the longest label; a Service's name is also part of variable names.
-_LONGEST = 63
-_WAITER = "busybox:1.36"
-Manifest = dict[str, object]
-_MANAGED = {"app.kubernetes.io/managed-by": "portweave"}
-# The name of a service has no dot.
-_SHARED_FILE = "variables.configmap.yaml"
-_MANY_ENTRIES = 500
+_PLAIN = ClusterOptions()
+# `kubectl apply -f DIR` takes files by name: a digit comes before the name of any service.
+_NAMESPACE_FILE = "0.namespace.yaml"
+_SHARED_FILE = "0.variables.yaml"
+_ROLE_FILE = "0.waiter.yaml"
 # What a ConfigMap accepts as a key, as far as it is also the name of a variable.
 _KEY = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 
 
-def export(stack: Stack) -> Exported:
-    """Return the manifests of a stack, one file per service.
+def export(stack: Stack, options: ClusterOptions = _PLAIN) -> Exported:
+    """Return the manifests of a stack: a file for each service, and files for all of it.
+
+    Args:
+        stack: The stack, with its images.
+        options: Settings of the command line.
 
     Raises:
         ExportNameError: Two services would get the same name.
     """
     # Each pod has its own address, so all may use the same port.
     units = {unit.service: unit for unit in stack.units if unit.number == 1}
-    labels = labels_of(units, label_of, _LONGEST)
-    shared = _shared_variables(list(units.values()))
+    if not units:
+        return Exported((), merged(stack.remarks))
+    if stack.callers and not options.bus:
+        units[CALLERS_BUS] = _bus_unit()
+    labels = labels_of(units, label_of, LONGEST)
+    plan = Plan(stack, units, labels, _shared_variables(list(units.values())), options)
+    workloads = {service: _workload(unit, plan) for service, unit in _in_order(units)}
     remarks = [
-        *stack.remarks,
-        *_secret_remarks(stack),
+        *stack_remarks(plan),
         *export_line_remarks(stack.units, "kubectl"),
     ]
-    files: list[tuple[str, str]] = []
-    if shared:
-        text = as_yaml([_config_map(shared, stack)], starts="---\n")
-        files.append((_SHARED_FILE, header(FORM, ()) + text))
+    files: dict[str, tuple[list[Manifest], tuple[Remark, ...]]] = {}
     for service, unit in units.items():
-        own = merged(_remarks(unit, stack, units))
-        text = as_yaml(_manifests(unit, stack, labels, units, shared), starts="---\n")
-        files.append((f"{labels[service]}.yaml", header(FORM, own) + text))
+        own = merged(unit_remarks(unit, plan))
+        documents = [workloads[service], *_volumes(unit, plan), *_entrances(unit, plan)]
+        files[f"{labels[service]}.yaml"] = (documents, own)
         remarks += own
-    return Exported(tuple(files), merged(remarks))
+    told = merged(remarks)
+    if plan.shared:
+        data = {"data": dict(plan.shared)}
+        config = _object("v1", "ConfigMap", plan, config_name(plan)) | data
+        files = {_SHARED_FILE: ([config], ()), **files}
+    if any(needed(unit, Condition.COMPLETED) for unit in units.values()):
+        files = {_ROLE_FILE: (list(_rights(plan)), ()), **files}
+    namespace = _object("v1", "Namespace", plan, plan.namespace)
+    files = {_NAMESPACE_FILE: ([namespace], told), **files}
+    texts = _kustomized(files, plan) if options.kustomize else _plain(files, plan)
+    return Exported(tuple(texts), told)
+
+
+Files = Mapping[str, tuple[list[Manifest], tuple[Remark, ...]]]
+
+
+def _plain(files: Files, plan: Plan) -> Iterator[tuple[str, str]]:
+    for name, (documents, own) in files.items():
+        for document in documents:
+            if document["kind"] != "Namespace":
+                metadata = document["metadata"]
+                assert isinstance(metadata, dict)
+                document["metadata"] = {"namespace": plan.namespace, **metadata}
+        yield name, header(FORM, own) + as_yaml(documents, starts="---\n")
+
+
+def _kustomized(files: Files, plan: Plan) -> Iterator[tuple[str, str]]:
+    """Return a base without a Namespace, and the overlay of the worktree."""
+    overlay = f"overlays/{label_of(plan.stack.namespace)}"
+    others: list[str] = []
+    for name, (documents, own) in files.items():
+        folder = overlay if name == _NAMESPACE_FILE else "base"
+        if folder == "base":
+            others.append(name)
+        yield f"{folder}/{name}", header(FORM, own) + as_yaml(documents, starts="---\n")
+    kind = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
+    base: Manifest = {**kind, "resources": others}
+    top: Manifest = {
+        **kind,
+        "namespace": plan.namespace,
+        "resources": [_NAMESPACE_FILE, "../../base"],
+    }
+    yield "base/kustomization.yaml", header(FORM, ()) + as_yaml([base])
+    yield f"{overlay}/kustomization.yaml", header(FORM, ()) + as_yaml([top])
+
+
+def _in_order(units: Mapping[str, Unit]) -> Iterator[tuple[str, Unit]]:
+    """Return Jobs before what waits for them, whose pods have the Jobs' names."""
+    done: set[str] = set()
+
+    def walk(service: str) -> Iterator[tuple[str, Unit]]:
+        if service in done:
+            return
+        done.add(service)
+        for other in needed(units[service], Condition.COMPLETED):
+            yield from walk(other)
+        yield service, units[service]
+
+    for service in units:
+        yield from walk(service)
 
 
 def _shared_variables(units: list[Unit]) -> Mapping[str, str]:
-    """Return the variables to write once for all services; none for a small stack.
+    """Return the variables that all services have, to write them once.
 
-    Each service refers to the ports of all others: 1000 services would need a million entries. In a
-    small stack, each file can be applied alone.
+    Each service refers to the ports of all others: 1000 services would need a million entries.
     """
-    first, *others = [unit.kept_defaults() for unit in units] or [{}]
-    if len(first) * len(units) < _MANY_ENTRIES:
-        return {}
+    first, *others = [unit.kept_defaults() for unit in units if not _is_bus(unit)] or [{}]
     common = {name: text for name, text in first.items() if _KEY.fullmatch(name)}
     for variables in others:
         if not common.items() <= variables.items():
@@ -86,237 +156,113 @@ def _shared_variables(units: list[Unit]) -> Mapping[str, str]:
     return common
 
 
-def _config_map(shared: Mapping[str, str], stack: Stack) -> Manifest:
-    metadata = {"name": _config_name(stack), "labels": _labels_of_stack(stack) | _MANAGED}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(shared)}
-
-
-def _config_name(stack: Stack) -> str:
-    return f"{_secret(compose_name(stack.project, stack.namespace))}-variables"
-
-
-def _labels_of_stack(stack: Stack) -> dict[str, str]:
+def _object(version: str, kind: str, plan: Plan, name: str, part: str = "") -> Manifest:
     return {
-        "app.kubernetes.io/part-of": label_of(stack.project)[:_LONGEST].rstrip("-"),
-        "app.kubernetes.io/instance": label_of(stack.namespace)[:_LONGEST].rstrip("-"),
+        "apiVersion": version,
+        "kind": kind,
+        "metadata": metadata_of(plan.stack, name, part),
     }
 
 
-def _manifests(
-    unit: Unit,
-    stack: Stack,
-    labels: Mapping[str, str],
-    units: Mapping[str, Unit],
-    shared: Mapping[str, str],
-) -> Iterator[Manifest]:
-    name = labels[unit.service]
-    common = {"app.kubernetes.io/name": name, **_labels_of_stack(stack)}
-    metadata = {"name": name, "labels": common | _MANAGED}
-    pod: Manifest = {
-        "metadata": {"labels": common},
-        "spec": _pod(unit, stack, name, labels, units, shared),
-    }
+def _workload(unit: Unit, plan: Plan) -> Manifest:
+    name = plan.labels[unit.service]
+    template = pod_template(unit, plan)
     if unit.oneshot:
         limit = unit.restart.limit
         retries = 0 if unit.restart.when is When.NO else 6 if limit is None else limit
-        spec: Manifest = {"backoffLimit": retries, "template": pod}
-        yield {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
-    else:
-        spec = {
-            "replicas": unit.replicas,
-            "selector": {"matchLabels": common},
-            "template": pod,
-        }
-        yield {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
-    if unit.port is not None:
-        yield {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": metadata,
-            "spec": {
-                "selector": common,
-                "ports": [{"name": "main", "port": unit.port, "targetPort": unit.port}],
-            },
-        }
-
-
-def _pod(
-    unit: Unit,
-    stack: Stack,
-    name: str,
-    labels: Mapping[str, str],
-    units: Mapping[str, Unit],
-    shared: Mapping[str, str],
-) -> Manifest:
-    container: Manifest = {
-        "name": name,
-        "image": unit.image,
-        "args": [_escaped(word) for word in unit.argv],
-    }
-    env: list[Manifest] = [
-        {"name": key, "value": _escaped(text)}
-        for key, text in unit.variables().items()
-        if key not in shared or key in unit.settled
+        spec: Manifest = {"backoffLimit": retries, "template": template}
+        # The template of a Job cannot change: another one is another Job.
+        plan.jobs[unit.service] = f"{name[: LONGEST - 9].rstrip('-')}-{short_hash(spec)}"
+        job = _object("batch/v1", "Job", plan, plan.jobs[unit.service], name)
+        return job | {"spec": spec}
+    selector = {"app.kubernetes.io/name": name, **stack_labels(plan.stack)}
+    spec = {"replicas": unit.replicas, "selector": {"matchLabels": selector}, "template": template}
+    if not is_stateful(unit):
+        return _object("apps/v1", "Deployment", plan, name, name) | {"spec": spec}
+    claims: list[Manifest] = [
+        {"metadata": {"name": volume_name(number)}, "spec": _claim(plan)}
+        for number in range(len(unit.data))
     ]
-    secret = compose_name(stack.project, stack.namespace)
-    for name_, hidden in unit.hidden.items():
-        env += _hidden_variable(name_, hidden, f"{_secret(secret)}-outside")
-    for key in unit.passed:
-        chosen = {"name": f"{_secret(secret)}-outside", "key": key, "optional": True}
-        env.append({"name": key, "valueFrom": {"secretKeyRef": chosen}})
-    if env:
-        container["env"] = env
-    # Of two sources of a variable the later one wins, and `env` wins over both.
-    sources: list[Manifest] = []
-    if shared:
-        sources.append({"configMapRef": {"name": _config_name(stack)}})
-    for file in unit.files:
-        chosen = {"name": _secret_of(file, stack), "optional": not file.required}
-        sources.append({"secretRef": chosen})
-    if sources:
-        container["envFrom"] = sources
-    if unit.port is not None:
-        container["ports"] = [{"name": "main", "containerPort": unit.port}]
-    if unit.tty:
-        container["tty"] = True
-    container |= _probes(unit)
-    waits = _wait_steps(unit, labels, units)
+    spec = {"serviceName": name, **spec, "volumeClaimTemplates": claims}
+    return _object("apps/v1", "StatefulSet", plan, name, name) | {"spec": spec}
+
+
+def _claim(plan: Plan) -> Manifest:
     return {
-        **({"initContainers": waits} if waits else {}),
-        "containers": [container],
-        "restartPolicy": "Never" if unit.oneshot else "Always",
-        "terminationGracePeriodSeconds": whole_seconds(unit.stop_grace_s),
-        # The variables that Kubernetes creates for Services would replace ours: WEB_PORT=tcp://…
-        "enableServiceLinks": False,
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": plan.options.storage}},
     }
 
 
-def _probes(unit: Unit) -> Manifest:
-    handler = _handler(unit)
-    if handler is None or unit.oneshot:
-        return {}
-    ready = unit.ready
-    period_s = max(1, whole_seconds(ready.interval_s))
-    probe = {**handler, "periodSeconds": period_s, "timeoutSeconds": 5, "failureThreshold": 3}
-    if not ready.written:
-        return {"readinessProbe": probe}
-    tries = max(1, whole_seconds(ready.timeout_s / period_s))
-    # A pod that is not ready in time has failed; a later probe only removes it from its Service.
-    return {"startupProbe": {**probe, "failureThreshold": tries}, "readinessProbe": probe}
+def _volumes(unit: Unit, plan: Plan) -> Iterator[Manifest]:
+    """Return the claims of a Job, which has no templates of claims."""
+    name = plan.labels[unit.service]
+    for number in range(len(unit.data) if unit.oneshot else 0):
+        claim = _object("v1", "PersistentVolumeClaim", plan, claim_name(name, number), name)
+        yield claim | {"spec": _claim(plan)}
 
 
-def _handler(unit: Unit) -> Manifest | None:
-    ready = unit.ready
-    given = [one for one in (ready.http, ready.tcp, ready.exec) if one is not None]
-    if not given:
-        return None
-    if len(given) == 1 and ready.http is not None and is_own_url(ready.http, unit.port):
-        parts = urlsplit(ready.http)
-        path = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
-        scheme = parts.scheme.upper()
-        return {"httpGet": {"path": path, "port": unit.port, "scheme": scheme}}
-    if len(given) == 1 and ready.tcp is not None:
-        return {"tcpSocket": {"port": ready.tcp}}
-    if len(given) == 1 and ready.exec is not None:
-        return {"exec": {"command": list(ready.exec)}}
-    # A probe has one handler, and all given conditions must hold.
-    tests: list[str] = []
-    if ready.http is not None:
-        url = quote(ready.http)
-        tests.append(f"{{ curl -kfsS -o /dev/null {url} || wget -qO /dev/null {url}; }}")
-    if ready.tcp is not None:
-        tests.append(f"nc -z 127.0.0.1 {ready.tcp}")
-    if ready.exec is not None:
-        tests.append(join(ready.exec))
-    return {"exec": {"command": ["/bin/sh", "-c", " && ".join(tests)]}}
+def _entrances(unit: Unit, plan: Plan) -> Iterator[Manifest]:
+    name = plan.labels[unit.service]
+    port = unit.port
+    if port is None and not is_stateful(unit):
+        return
+    selector = {"app.kubernetes.io/name": name, **stack_labels(plan.stack)}
+    # The Service of a StatefulSet is headless: its pods have names of their own.
+    spec: Manifest = {"clusterIP": "None"} if is_stateful(unit) else {}
+    spec["selector"] = selector
+    if port is not None:
+        spec["ports"] = [{"name": "main", "port": port, "targetPort": port}]
+    yield _object("v1", "Service", plan, name, name) | {"spec": spec}
+    if port is None or not unit.hostname or unit.server or unit.oneshot:
+        return
+    backend = {"service": {"name": name, "port": {"number": port}}}
+    path = {"path": "/", "pathType": "Prefix", "backend": backend}
+    rule = {"host": f"{unit.hostname}.{plan.options.domain}", "http": {"paths": [path]}}
+    chosen = plan.options.ingress_class
+    rules = {**({"ingressClassName": chosen} if chosen else {}), "rules": [rule]}
+    yield _object("networking.k8s.io/v1", "Ingress", plan, name, name) | {"spec": rules}
 
 
-def _wait_steps(unit: Unit, labels: Mapping[str, str], units: Mapping[str, Unit]) -> list[Manifest]:
-    """Return init containers that wait for dependencies; a Service leads only to ready pods."""
-    found: list[Manifest] = []
-    for service in _needed(unit, Condition.READY):
-        port = units[service].port
-        if port is not None:
-            name = labels[service]
-            loop = f"until nc -z -w 1 {name} {port}; do sleep 1; done"
-            found.append(
-                {
-                    "name": f"wait-{name}"[:_LONGEST].rstrip("-"),
-                    "image": _WAITER,
-                    "command": ["/bin/sh", "-c", loop],
-                }
-            )
-    return found
+def _rights(plan: Plan) -> Iterator[Manifest]:
+    """Return the account of containers that wait for a Job: it may only get Jobs."""
+    group = "rbac.authorization.k8s.io"
+    yield _object("v1", "ServiceAccount", plan, WAITER) | {"automountServiceAccountToken": False}
+    rule = {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get"]}
+    yield _object(f"{group}/v1", "Role", plan, WAITER) | {"rules": [rule]}
+    yield _object(f"{group}/v1", "RoleBinding", plan, WAITER) | {
+        "roleRef": {"apiGroup": group, "kind": "Role", "name": WAITER},
+        "subjects": [{"kind": "ServiceAccount", "name": WAITER, "namespace": plan.namespace}],
+    }
 
 
-def _needed(unit: Unit, condition: Condition) -> list[str]:
-    names = [need.instance.partition(".")[0] for need in unit.needs if need.condition is condition]
-    return list(dict.fromkeys(names))
+def _is_bus(unit: Unit) -> bool:
+    return unit.service == CALLERS_BUS
 
 
-def _remarks(unit: Unit, stack: Stack, units: Mapping[str, Unit]) -> Iterator[Remark]:
-    names = (unit.service,)
-    yield from unit.remarks
-    if unit.replicas > 1 and not unit.oneshot:
-        text = f"its {unit.replicas} instances share a port and PORTWEAVE_INSTANCE=1"
-        yield Remark(CHANGED, "scale", text, names)
-    if unit.replicas > 1 and unit.oneshot:
-        yield Remark(CHANGED, "scale", f"it runs once, not {unit.replicas} times", names)
-    for other in _needed(unit, Condition.COMPLETED):
-        text = (
-            f"it does not wait for {other}: kubectl wait --for=condition=complete"
-            f" job/{label_of(other)}"
-        )
-        yield Remark(LOST, "dependsOn", text, names)
-    for other in _needed(unit, Condition.STARTED):
-        yield Remark(CHANGED, "dependsOn", f"it does not wait until {other} was started", names)
-    for other in _needed(unit, Condition.READY):
-        if units[other].port is None:
-            text = f"it does not wait for {other}, which has no port"
-            yield Remark(LOST, "dependsOn", text, names)
-    if not unit.oneshot and unit.restart.when is not When.ALWAYS:
-        text = f"{unit.restart.when.value}: a Deployment always restarts it"
-        yield Remark(CHANGED, "restart", text, names)
-    if unit.stop_signal != "SIGTERM":
-        text = f"{unit.stop_signal}: the image must set it (STOPSIGNAL)"
-        yield Remark(CHANGED, "stopSignal", text, names)
-    yield from unsupported_probe_remarks(unit)
-
-
-def _secret_remarks(stack: Stack) -> Iterator[Remark]:
-    files = dict.fromkeys(file.path for unit in stack.units for file in unit.files)
-    for path in files:
-        name = _secret_of(VariableFile(path, required=False), stack)
-        shown = path.removeprefix(f"{stack.root.rstrip('/')}/")
-        command = f"kubectl create secret generic {name} --from-env-file={quote(shown)}"
-        yield Remark(INFO, "secrets", f"create a secret from {shown}: {command}")
-    keys = {key for unit in stack.units for key in unit.passed}
-    keys |= {hidden.key for unit in stack.units for hidden in unit.hidden.values()}
-    if keys:
-        name = f"{_secret(compose_name(stack.project, stack.namespace))}-outside"
-        words = " ".join(f'--from-literal={key}="${key}"' for key in sorted(keys))
-        text = f"create a secret from variables: kubectl create secret generic {name} {words}"
-        yield Remark(INFO, "secrets", text)
-
-
-def _hidden_variable(name: str, hidden: Hidden, secret: str) -> list[Manifest]:
-    chosen = {"secretKeyRef": {"name": secret, "key": hidden.key}}
-    if not hidden.before and not hidden.after:
-        return [{"name": name, "valueFrom": chosen}]
-    # Kubernetes substitutes variables that stand before this one.
-    text = f"{_escaped(hidden.before)}$({hidden.key}){_escaped(hidden.after)}"
-    return [{"name": hidden.key, "valueFrom": chosen}, {"name": name, "value": text}]
-
-
-def _secret_of(file: VariableFile, stack: Stack) -> str:
-    shown = file.path.removeprefix(f"{stack.root.rstrip('/')}/")
-    return f"{_secret(compose_name(stack.project, stack.namespace))}-{label_of(shown)}"
-
-
-def _secret(name: str) -> str:
-    return name.replace("_", "-").strip("-")
-
-
-def _escaped(text: str) -> str:
-    """Escape a text so that Kubernetes substitutes no variables: `$(X)` is one, and `$$` is `$`."""
-    return re.sub(r"\$(?=[$(])", "$$", text)
+def _bus_unit() -> Unit:
+    """Return the NATS server for calls between services."""
+    return Unit(
+        name=CALLERS_BUS,
+        service=CALLERS_BUS,
+        number=1,
+        argv=("nats-server", "-p", str(BUS_PORT), "-sd", BUS.data),
+        folder="/",
+        port=BUS_PORT,
+        needs=(),
+        ready=ReadyPlan(tcp=BUS_PORT),
+        restart=RestartPolicy(When.ALWAYS, None),
+        oneshot=False,
+        tty=False,
+        stop_signal="SIGTERM",
+        stop_grace_s=10.0,
+        defaults={},
+        settled={},
+        passed=(),
+        files=(),
+        in_files=frozenset(),
+        image=BUS.image,
+        server=BUS.name,
+        user=BUS.user,
+        data=(BUS.data,),
+    )

@@ -148,6 +148,8 @@ class Stack:
         units: In the order of the definition files.
         path: The `PATH` that commands are looked up in.
         remarks: Differences of the stack that do not depend on the format.
+        callers: Services that call others, and whether they do so by `PORTWEAVE_SOCKET`.
+        builds: Commands that build images.
     """
 
     project: str
@@ -157,6 +159,8 @@ class Stack:
     units: tuple[Unit, ...]
     path: str = ""
     remarks: tuple[Remark, ...] = ()
+    callers: Mapping[str, bool] = field(default_factory=dict[str, bool])
+    builds: tuple[str, ...] = ()
 
 
 @value

@@ -128,6 +128,8 @@ SERVERS = (
         keeps_options=True,
     ),
 )
+# The server for calls between services.
+BUS = next(server for server in SERVERS if server.name == "nats-server")
 _OTHER_NAMES = {"mysqld_safe": "mysqld", "postmaster": "postgres", "pg_ctl": "postgres"}
 _BY_NAME = {server.name: server for server in SERVERS}
 _BY_REPOSITORY = {re.sub(r":.*", "", server.image): server for server in SERVERS}

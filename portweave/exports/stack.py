@@ -8,7 +8,12 @@ from collections.abc import Callable, Collection, Mapping
 
 from portweave.allocator.naming import full_name
 from portweave.encoding.value import replace
-from portweave.exports.differences import container_remarks, service_remarks, stack_remarks
+from portweave.exports.differences import (
+    callers_of,
+    container_remarks,
+    service_remarks,
+    stack_remarks,
+)
 from portweave.exports.model import Hidden, Stack, Unit, VariableFile, label_of
 from portweave.exports.remarks import LOST, Remark
 from portweave.exports.secrets import hidden_variable, with_distinct_keys, without_secrets
@@ -78,6 +83,7 @@ def stack_of(
         else unit
         for unit in maker.units(chosen)
     ]
+    callers = callers_of(chosen)
     return Stack(
         project=plan.project,
         namespace=plan.namespace,
@@ -85,7 +91,8 @@ def stack_of(
         place=place,
         units=tuple(units),
         path="" if apart else environ.get("PATH", ""),
-        remarks=tuple(stack_remarks(allocated.project.definitions, plan, inherited)),
+        remarks=tuple(stack_remarks(allocated.project.definitions, plan, inherited, callers)),
+        callers=callers,
     )
 
 

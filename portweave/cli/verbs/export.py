@@ -18,11 +18,14 @@ from portweave.planning.planned_stack import requested_project
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
+    from portweave.exports.kubernetes_model import ClusterOptions
     from portweave.exports.model import Exported
     from portweave.planning.project import Project
     from portweave.planning.stack_request import StartOptions
 
 CONTAINERS = "Options of compose and kubernetes"
+KUBERNETES = "Options of kubernetes"
+_OF_KUBERNETES = ("storage", "domain", "ingress_class", "wait_image", "bus", "kustomize")
 FORMS = ("systemd", "compose", "kubernetes")
 OPTIONS = (
     Option(
@@ -47,6 +50,28 @@ OPTIONS = (
         "--image-prefix", metavar="TEXT", about="before the names of built images", group=CONTAINERS
     ),
     Option("--tag", metavar="TAG", about="the tag of built images", group=CONTAINERS),
+    Option("--storage", metavar="SIZE", about="of each volume, by default 1Gi", group=KUBERNETES),
+    Option(
+        "--domain",
+        metavar="NAME",
+        about="of host names in an Ingress, by default localhost",
+        group=KUBERNETES,
+    ),
+    Option("--ingress-class", metavar="NAME", about="the class of the Ingress", group=KUBERNETES),
+    Option(
+        "--wait-image",
+        metavar="IMAGE",
+        about="for waiting containers; it needs sh, nc and curl",
+        group=KUBERNETES,
+    ),
+    Option(
+        "--bus", metavar="URL", about="the NATS server for calls between services", group=KUBERNETES
+    ),
+    Option(
+        "--kustomize",
+        about="write a kustomize base and the worktree's overlay",
+        group=KUBERNETES,
+    ),
     Option("--scale", metavar="NAME=N", values="counts", many=True, about="N instances of one"),
     Option(
         "--profile", metavar="NAME", values="profiles", many=True, about="the services of it too"
@@ -62,7 +87,9 @@ Print the stack, or the named services and what they need, as
                systemctl --user daemon-reload
                systemctl --user start portweave-NAME.target
   compose      a compose.yaml; ports are published on 127.0.0.1
-  kubernetes   Deployments, Jobs and Services, a file for each service
+  kubernetes   a Namespace for the worktree, with a file for each service:
+               portweave export kubernetes -o manifests
+               kubectl apply -f manifests
 
 The result has commands, variables, ports, readiness, order, restarts and stopping. Comments and
 stderr name all that differs, each with a key: what is lost, what is changed, and what is left to do
@@ -93,6 +120,9 @@ def run(args: Args) -> int:
     for name in ("image", "dockerfiles", "image_prefix", "tag"):
         if form == "systemd" and args.flag(name):
             raise UsageError(f"--{name.replace('_', '-')} is for compose and kubernetes")
+    for name in _OF_KUBERNETES:
+        if form != "kubernetes" and args.flag(name):
+            raise UsageError(f"--{name.replace('_', '-')} is for kubernetes")
     folder = args.text("output")
     allowed = args.texts("allow")
     for key in allowed:
@@ -122,7 +152,8 @@ def run(args: Args) -> int:
         )
         data = {service.name: service.data for service in project.definitions.services}
         stack, dockerfiles = with_images(stack, data, choice)
-    exported: Exported = import_module(f"portweave.exports.{form}").export(stack)
+    options = [_cluster_options(args, project)] if form == "kubernetes" else []
+    exported: Exported = import_module(f"portweave.exports.{form}").export(stack, *options)
     lost = lost_keys(exported.remarks, allowed) if args.flag("check") else []
     if folder is not None and not lost:
         _write(folder, exported.files, force=args.flag("force"))
@@ -169,6 +200,28 @@ def _options(options: "StartOptions", project: "Project", form: str) -> "StartOp
     return replace(options, profiles=(*options.profiles, *sorted(profiles)))
 
 
+def _cluster_options(args: Args, project: "Project") -> "ClusterOptions":
+    import re
+
+    from portweave.exports.kubernetes_model import ClusterOptions
+    from portweave.planning.url_names import settled_names
+
+    storage = args.text("storage") or "1Gi"
+    # https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
+    if not re.fullmatch(r"[1-9]\d*([KMGTPE]i?)?", storage):
+        raise UsageError(f"--storage takes a size, received {storage!r}", hint="--storage 5Gi")
+    names = settled_names(project.name, project.worktree, os.environ, keep=False)
+    plain = ClusterOptions()
+    return ClusterOptions(
+        storage=storage,
+        domain=f"{names.domain.removesuffix('.localhost')}.{args.text('domain') or plain.domain}",
+        ingress_class=args.text("ingress_class") or "",
+        wait_image=args.text("wait_image") or plain.wait_image,
+        bus=args.text("bus") or "",
+        kustomize=args.flag("kustomize"),
+    )
+
+
 def _image(text: str, names: set[str]) -> tuple[str, str]:
     name, equals, image = text.partition("=")
     if not equals or not image:
@@ -192,7 +245,8 @@ def _write(folder: str, files: tuple[tuple[str, str], ...], *, force: bool) -> N
 
     paths = [(os.path.join(folder, name), text) for name, text in files]
     try:
-        os.makedirs(folder, exist_ok=True)
+        for path, _ in paths:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
         for path, _ in paths:
             if force or not os.path.lexists(path):
                 continue

@@ -248,23 +248,26 @@ def check_services(services: dict[str, Any]) -> None:
 
 def test_kubernetes(cli: "Cli", shop: Path) -> None:
     files, notes = files_of(cli, shop, "kubernetes")
-    assert list(files) == ["db.yaml", "migrate.yaml", "api.yaml", "web.yaml"]
     kinds = {
         name: [one["kind"] for one in yaml.safe_load_all(text)] for name, text in files.items()
     }
     assert kinds == {
-        "db.yaml": ["Deployment", "Service"],
+        "0.namespace.yaml": ["Namespace"],
+        "0.waiter.yaml": ["ServiceAccount", "Role", "RoleBinding"],
+        "0.variables.yaml": ["ConfigMap"],
+        "db.yaml": ["StatefulSet", "Service"],
         "migrate.yaml": ["Job"],
-        "api.yaml": ["Deployment", "Service"],
-        "web.yaml": ["Deployment", "Service"],
+        "api.yaml": ["Deployment", "Service", "Ingress"],
+        "web.yaml": ["Deployment", "Service", "Ingress"],
     }
-    deployment, service = yaml.safe_load_all(files["api.yaml"])
+    deployment, service, ingress = yaml.safe_load_all(files["api.yaml"])
+    assert ingress["spec"]["rules"][0]["host"] == "api.shop.localhost"
     assert deployment["spec"]["replicas"] == 2
     assert (
         service["spec"]["ports"][0]["port"]
         == (deployment["spec"]["template"]["spec"]["containers"][0]["ports"][0]["containerPort"])
     )
-    assert any("kubectl create secret generic shop-main-secrets-env" in note for note in notes)
+    assert any("create secret generic shop-main-secrets-env" in note for note in notes)
     assert any("secrets.env: kubectl ignores lines" in note for note in notes)
 
 
@@ -378,6 +381,9 @@ def test_only_named_services_and_their_dependencies_are_exported(cli: "Cli", sho
         (["compose", "--check", "--allow", "wach"], "there is no key 'wach'"),
         (["compose", "--allow", "watch"], "--allow goes with --check"),
         (["compose", "--image", "web"], "--image takes NAME=IMAGE"),
+        (["compose", "--storage", "1Gi"], "--storage is for kubernetes"),
+        (["systemd", "--tag", "1"], "--tag is for compose and kubernetes"),
+        (["kubernetes", "--storage", "much"], "--storage takes a size"),
         (["compose", "--image", "wbe=x"], "wbe"),
         (["systemd", "--image", "web=x"], "--image is for"),
         (["compose", "nothing"], "nothing"),
