@@ -202,6 +202,8 @@ def test_when_both_are_killed_the_next_command_ends_the_stack(
     stack.process.kill()
     supervisor.kill()
     stack.process.wait()
+    # A busy machine may take a while to end it, and it has the lock until then.
+    supervisor.wait(10)
     # The process without session, parents and environment is among them: it was noted in time.
     services = [process for process in processes if process.pid != supervisor.pid]
     assert all(process.is_running() for process in services)
