@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -75,6 +76,37 @@ def test_no_descriptor_is_left(spawned: Spawn) -> None:
         assert len(os.listdir("/proc/self/fd")) == before
 
     run(main())
+
+
+def test_macos_tells_by_kqueue(monkeypatch: pytest.MonkeyPatch, spawned: Spawn) -> None:
+    process = spawned(SLEEP)
+    reading, writing = os.pipe()
+    asked: list[object] = []
+    queue = SimpleNamespace(
+        control=lambda events, most: asked.append((events, most)),
+        fileno=lambda: reading,
+        close=lambda: os.close(reading),
+    )
+    names = {"KQ_FILTER_PROC": -5, "KQ_EV_ADD": 1, "KQ_EV_ONESHOT": 16, "KQ_NOTE_EXIT": 1 << 31}
+    for name, number in names.items():
+        monkeypatch.setattr(select, name, number, raising=False)
+    monkeypatch.setattr(select, "kqueue", lambda: queue, raising=False)
+    monkeypatch.setattr(select, "kevent", lambda *fields: fields, raising=False)
+    monkeypatch.setattr(sys, "platform", "darwin")
+
+    async def main() -> None:
+        ended = asyncio.Event()
+        ProcessEnd(process.pid, owner_of(process).start, ended.set)
+        # kqueue(2): the pid, the filter, its flags and its filter's flags.
+        assert asked == [([(process.pid, -5, 17, 1 << 31)], 0)]
+        os.write(writing, b"x")
+        await ended.wait()
+        # The descriptor of the queue is closed.
+        with pytest.raises(OSError, match="descriptor"):
+            os.fstat(reading)
+
+    run(main())
+    os.close(writing)
 
 
 class Heard:
