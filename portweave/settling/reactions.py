@@ -38,6 +38,8 @@ _USUAL_SLOTS = 8
 # One that was printed in so many seconds of the last minute does not tell that a reaction begins.
 FREQUENT_WITHIN_S = 60.0
 _FREQUENT_SLOTS = 3
+# Times of reactions are kept to the millisecond.
+_ROUNDED_S = 0.001
 
 RESTARTING = "restarting"
 MOVING = ("starting", "stopping", RESTARTING)
@@ -205,7 +207,7 @@ def pending(reaction: Reaction, now_s: float) -> str:
     if reaction.state in MOVING and not (reaction.is_failing and silent_s >= STUCK_S):
         return f"is {reaction.state}"
     # It is looked at once a second whether a service listens again.
-    mends = reaction.began_s is not None and not reaction.is_failing
+    mends = changed_s is not None and reaction.last_s >= changed_s and not reaction.is_failing
     if reaction.state == "unhealthy" and mends and silent_s < STUCK_S:
         return "is unhealthy"
     is_ended = reaction.last_line in knowledge.end_lines
@@ -305,7 +307,7 @@ def frequent_lines(
     others = (
         (at_s, template)
         for at_s, template in lines
-        if not any(one <= at_s <= other for one, other in before)
+        if not any(one - _ROUNDED_S <= at_s <= other + SILENCE_S for one, other in before)
     )
     slots = _slots(others, begin_s - FREQUENT_WITHIN_S, begin_s)
     return frozenset(template for template, found in slots.items() if len(found) >= _FREQUENT_SLOTS)

@@ -152,7 +152,8 @@ def _lines(answer: Answer, lines: int, errors: int, services: int, width: int) -
         left_out += max(0, len(one.ends) - errors) + max(0, len(one.new) - errors)
         if one.waits:
             found.append(f"{one.name} {one.waits}")
-        if one.broken and not one.new:
+        is_told = one.broken.partition(" (")[0] in one.reason and not one.is_good
+        if one.broken and not one.new and not is_told:
             found.append(f"{one.name} still has: {_cut(one.broken, width)}")
         if not one.is_good and not one.ends and not one.waits:
             reason = f": {_cut(one.reason, width)}" if one.reason else ""

@@ -105,6 +105,9 @@ def find_errors(
     covered = {n for last, _ in found for n in range(last.error.begin, last.error.end + 1)}
     suspect = enumerate(lines) if reports_error("\n".join(lines)) else ()
     alone = [n for n, line in suspect if n not in covered and _is_error_line(line)]
+    # Some builds end with a line that has no word for an error.
+    last = range(max(0, len(lines) - _LAST_LINES), len(lines))
+    alone += [n for n in last if n not in (*covered, *alone) and _FAILS.match(lines[n])]
     found += [(_Last(_single(lines, n), is_alone=True), n + 1) for n in alone[-most:]]
     return sorted(
         (
@@ -286,6 +289,8 @@ _CANNOT = re.compile(
     r"|refused|denied|is required|missing|invalid)\b",
     re.IGNORECASE,
 )
+_LAST_LINES = 3
+_FAILS = re.compile(r"(?:could not|cannot|can't|unable to|failed to) \w", re.IGNORECASE)
 _NO_ERROR = re.compile(r"\b(?:no|0|without) (?:error|exception|failed)", re.IGNORECASE)
 
 

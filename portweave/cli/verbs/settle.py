@@ -1,6 +1,7 @@
 """`portweave settle`: wait until the consequences of an edit are over, and print what is new."""
 
 import os
+import sys
 
 from portweave.arguments.args import (
     Args,
@@ -34,6 +35,7 @@ not-settled: the time was up. An answer has at most 4,000 bytes. Its last line i
 
 Exit status: 0 for ok, 1 for new and still, 124 for not-settled.
 """
+_ROLES = {"ok": "good", "new": "error", "still": "warning", "not-settled": "warning"}
 
 
 def run(args: Args) -> int:
@@ -54,8 +56,26 @@ def run(args: Args) -> int:
             answer = settling.run(timeout_s)
         finally:
             settling.close()
-    print(as_json(answer) if args.flag("json") else as_text(answer))
+    if args.flag("json"):
+        print(as_json(answer))
+    elif sys.stdout.isatty():
+        _draw(answer.verdict, as_text(answer), no_color=args.flag("no_color"))
+    else:
+        print(as_text(answer))
     return answer.exit_status
+
+
+def _draw(verdict: str, text: str, *, no_color: bool) -> None:
+    """Print an answer on a terminal: wrapped, the verdict in its colour, the cursor faint."""
+    from portweave.cli.terminal_drawing import Drawing
+    from portweave.encoding.text_style import Span
+
+    drawing = Drawing(no_color=no_color)
+    first, *middle, cursor = text.split("\n")
+    drawing.text((Span(verdict, _ROLES[verdict]), first.removeprefix(verdict)), indent=4)
+    for line in middle:
+        drawing.text((line,), indent=4)
+    drawing.text((Span(cursor, "dim"),), indent=4)
 
 
 def _since(text: str | None) -> "tuple[dict[str, tuple[int, int]], int | None] | None":

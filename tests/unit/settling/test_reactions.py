@@ -176,6 +176,12 @@ def test_a_history_is_over_or_not(
     assert pending(played(knowledge, *events, now_s=now_s), now_s) == why
 
 
+def test_a_line_that_is_read_late_but_was_printed_before_the_change_begins_no_reaction() -> None:
+    reaction = after(Reaction(RELOADS, "ready"), FileChanged(1.0))
+    assert after(reaction, LinePrinted(0.9, "x")).began_s is None
+    assert after(reaction, LinePrinted(1.0, "x")).began_s == 1.0
+
+
 def test_a_service_that_waits_for_another_is_pending_while_that_one_moves() -> None:
     idle = (CpuSampled(1.0, None),)
     one = played(Knowledge(), *idle, now_s=2, state="starting")
@@ -215,5 +221,6 @@ def test_a_line_of_each_second_is_usual_and_one_of_a_build_is_not() -> None:
 def test_a_line_of_every_ten_seconds_is_frequent_unless_it_was_a_reaction() -> None:
     beats = [(40 + 10 * number, "beat") for number in range(6)]
     builds = [(41 + 10 * number, "built") for number in range(6)]
-    reactions = [(40.5 + 10 * number, 43 + 10 * number) for number in range(6)]
+    # A reaction ends with its last line, as far as its time is known to the millisecond.
+    reactions = [(40.5 + 10 * number, 41 + 10 * number - 0.0004) for number in range(6)]
     assert frequent_lines([*beats, *builds], 100.0, reactions) == {"beat"}

@@ -99,3 +99,11 @@ def test_a_bad_state_that_has_passed_is_no_trouble() -> None:
     sick = Change(1.0, "ready", "unhealthy", "nothing listens")
     assert bad_changes((sick,), "ready") == ()
     assert bad_changes((sick,), "unhealthy") == (sick,)
+
+
+def test_a_build_that_ends_with_what_it_could_not_do_has_an_error() -> None:
+    text = 'build started...\nCould not resolve "./x" from "src/app.ts"\nfile: /code/src/app.ts'
+    assert [one.message for one in errors_in(lines(text), "/code")] == [
+        'Could not resolve "./x" from "src/app.ts"'
+    ]
+    assert errors_in(lines("Could not find a cache, made one\na\nb\nc\nd"), "") == ()
