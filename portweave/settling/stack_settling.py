@@ -47,8 +47,8 @@ if TYPE_CHECKING:
 
 # A change counts for so long.
 RECENT_S = 60.0
-_TICK_S = 0.04
-_STATES_EVERY_S = 0.12
+_TICK_S = 0.03
+_STATES_EVERY_S = 0.08
 _FILES_EVERY_S = 0.5
 _PAST_EVENTS = 400
 # A look at the files may take so much of the time.
