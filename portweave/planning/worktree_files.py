@@ -10,6 +10,7 @@ import os
 import subprocess
 from collections.abc import Sequence
 from hashlib import sha256
+from shutil import rmtree
 
 from portweave import errors
 from portweave.allocator.git_output import git_output
@@ -28,6 +29,8 @@ from portweave.system.tree_copy import copy_file, link_path
 
 INCLUDE = ".worktreeinclude"
 _RECORD = "files.json"
+# Below `.portweave`, which git ignores: an untracked file would stop `git worktree remove`.
+_STAGING = "incoming"
 _LOCK_S = 600.0
 _MOST_NAMED = 5
 
@@ -94,7 +97,14 @@ def bring_files(project: Project, *, again: bool = False) -> Brought:
         with FileLock(path, timeout=_LOCK_S, mode=0o600):
             if not again and _recorded(worktree.root) == stamp:
                 return Brought()
-            brought = _Carrier(project, source, wanted, include).bring()
+            staging = f"{worktree.root}/.portweave/{_STAGING}"
+            # A command that was killed may have left incomplete files.
+            rmtree(staging, ignore_errors=True)
+            make_own_folder(staging)
+            try:
+                brought = _Carrier(project, source, wanted, include).bring(staging)
+            finally:
+                rmtree(staging, ignore_errors=True)
             replace(f"{worktree.root}/.portweave/{_RECORD}", json.dumps({"stamp": stamp}).encode())
             return brought
     except Timeout:
@@ -123,9 +133,13 @@ class _Carrier:
         self._environ = look_environment(project.environ)
         self._remarks: list[str] = []
 
-    def bring(self) -> Brought:
-        """Copy and link, and tell what was done."""
-        copied = [path for path in self._files() if self._copies(path)]
+    def bring(self, staging: str) -> Brought:
+        """Copy and link, and tell what was done.
+
+        Args:
+            staging: A folder for files until they are complete.
+        """
+        copied = [path for path in self._files() if self._copies(path, staging)]
         linked = [path for path in self._wanted.link if self._links(path)]
         return Brought(self._source, tuple(copied), tuple(linked), tuple(self._remarks))
 
@@ -147,11 +161,11 @@ class _Carrier:
             if path and not f"{path}/".startswith((f"{inside}/", ".portweave/"))
         )
 
-    def _copies(self, path: str) -> bool:
+    def _copies(self, path: str, staging: str) -> bool:
         is_env = os.path.basename(path).startswith(".env")
         try:
             if not is_env:
-                return copy_file(self._source, self._root, path)
+                return copy_file(self._source, self._root, path, staging=staging)
             unpinned: list[Unpinned] = []
 
             def change(data: bytes) -> bytes:
@@ -159,7 +173,7 @@ class _Carrier:
                 unpinned.append(without_pins(text, self._ports()))
                 return unpinned[0].text.encode("utf-8", "surrogateescape")
 
-            is_copied = copy_file(self._source, self._root, path, change)
+            is_copied = copy_file(self._source, self._root, path, change, staging)
         except OSError as error:
             if error.errno == errno.ELOOP:
                 self._remarks.append(f"{path} was not copied: {error.strerror}")
@@ -193,6 +207,8 @@ class _Carrier:
             raise errors.WorktreeFilesError(path, f"it leads out of {self._source}")
         try:
             if not link_path(self._source, self._root, path):
+                if os.path.realpath(os.path.join(self._root, path)) != os.path.realpath(there):
+                    self._remarks.append(f"{path} was not linked: this worktree has its own")
                 return False
         except OSError as error:
             raise errors.WorktreeFilesError(path, error.strerror or str(error)) from error

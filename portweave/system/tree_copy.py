@@ -25,7 +25,9 @@ _NOT_SHARED = (errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, errno.
 Change = Callable[[bytes], bytes]
 
 
-def copy_file(source: str, target: str, path: str, change: Change | None = None) -> bool:
+def copy_file(
+    source: str, target: str, path: str, change: Change | None = None, staging: str = ""
+) -> bool:
     """Copy one file, with its permissions and its time.
 
     Args:
@@ -33,6 +35,8 @@ def copy_file(source: str, target: str, path: str, change: Change | None = None)
         target: The root of the tree to copy to.
         path: The file, relative to both roots.
         change: Changes its contents; None to copy them as they are.
+        staging: A folder for the file until it is complete, on the disk of the target. A process
+            that is killed leaves it there. Empty for the folder that gets the file.
 
     Returns:
         Whether it was copied. It is not if something of its name exists, or if it is no regular
@@ -55,8 +59,8 @@ def copy_file(source: str, target: str, path: str, change: Change | None = None)
             status = os.fstat(old)
             if not stat.S_ISREG(status.st_mode):
                 return False
-            with _folder(target, folder, make=True) as here:
-                return _copy(old, status, here, name, change)
+            with _folder(target, folder, make=True) as here, _staging(staging, here) as between:
+                return _copy(old, status, (between, here), name, change)
         finally:
             os.close(old)
 
@@ -110,16 +114,34 @@ def _folder(root: str, path: str, *, make: bool = False) -> Generator[int]:
         os.close(descriptor)
 
 
-def _copy(old: int, status: os.stat_result, folder: int, name: str, change: Change | None) -> bool:
+@contextmanager
+def _staging(path: str, folder: int) -> Generator[int]:
+    """Open the folder for incomplete files; `folder` itself if it lies on another disk."""
+    if not path:
+        yield folder
+        return
+    descriptor = os.open(path, _FOLDER)
+    try:
+        is_same = os.fstat(descriptor).st_dev == os.fstat(folder).st_dev
+        yield descriptor if is_same else folder
+    finally:
+        os.close(descriptor)
+
+
+def _copy(
+    old: int, status: os.stat_result, folders: tuple[int, int], name: str, change: Change | None
+) -> bool:
+    """Copy an open file to the first folder, and give it its name in the second one."""
+    staging, folder = folders
     with suppress(FileNotFoundError):
         os.stat(name, dir_fd=folder, follow_symlinks=False)
         return False
     temporary = f".portweave-{os.urandom(6).hex()}.tmp"
     try:
-        new = _shared(old, folder, temporary) if change is None else None
+        new = _shared(old, staging, temporary) if change is None else None
         if new is None:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-            new = os.open(temporary, flags, 0o600, dir_fd=folder)
+            new = os.open(temporary, flags, 0o600, dir_fd=staging)
             try:
                 _fill(old, new, change)
             except BaseException:
@@ -131,23 +153,24 @@ def _copy(old: int, status: os.stat_result, folder: int, name: str, change: Chan
             os.utime(new, ns=(status.st_atime_ns, status.st_mtime_ns))
         finally:
             os.close(new)
-        return _give_name(folder, temporary, name)
+        return _give_name(folders, temporary, name)
     finally:
         with suppress(FileNotFoundError):
-            os.unlink(temporary, dir_fd=folder)
+            os.unlink(temporary, dir_fd=staging)
 
 
-def _give_name(folder: int, temporary: str, name: str) -> bool:
-    """Give a complete file its name; false if the name is taken."""
+def _give_name(folders: tuple[int, int], temporary: str, name: str) -> bool:
+    """Give a complete file its name in the second folder; false if the name is taken."""
+    staging, folder = folders
     try:
-        os.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+        os.link(temporary, name, src_dir_fd=staging, dst_dir_fd=folder, follow_symlinks=False)
     except FileExistsError:
         return False
     except OSError as error:
         if error.errno not in (errno.EPERM, errno.EOPNOTSUPP):
             raise
         # The file system has no hard links.
-        os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+        os.rename(temporary, name, src_dir_fd=staging, dst_dir_fd=folder)
     return True
 
 

@@ -108,6 +108,19 @@ def test_paths_are_linked_if_git_ignores_the_link(shop: Shop) -> None:
     assert (shop.linked / "node_modules/a").read_text() == "1"
 
 
+def test_what_a_killed_copy_left_goes_and_never_stops_a_removal(shop: Shop) -> None:
+    shop.define("worktree: {copy: ['*.local'], link: [secret]}\n")
+    write(shop.main, {"a.local": "a", "secret/key": "k"})
+    shop.add_worktree()
+    write(shop.linked, {".portweave/incoming/left": "half", ".portweave/.gitignore": "*\n"})
+    write(shop.linked, {"secret/own": "o"})
+    said = shop.setup().stderr
+    assert "secret was not linked: this worktree has its own" in said
+    assert shop.files() == {"a.local", "secret/own"}
+    assert not (shop.linked / ".portweave/incoming").exists()
+    shop.git("worktree", "remove", shop.linked, cwd=shop.main)
+
+
 def test_a_link_that_git_would_show_is_refused(shop: Shop) -> None:
     (shop.main / ".gitignore").write_text("node_modules/\n")
     shop.define("worktree: {link: [node_modules]}\n")

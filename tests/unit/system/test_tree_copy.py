@@ -93,6 +93,24 @@ def test_a_failed_copy_leaves_nothing(trees: tuple[Path, Path]) -> None:
     assert os.listdir(trees[1]) == []
 
 
+def test_an_incomplete_file_lies_in_the_staging_folder(
+    trees: tuple[Path, Path], tmp_path: Path
+) -> None:
+    there, here = trees
+    (there / "key").write_text("x")
+    staging = tmp_path / "staging"
+    staging.mkdir()
+    seen: list[list[str]] = []
+
+    def look(data: bytes) -> bytes:
+        seen.append(os.listdir(here))
+        assert len(os.listdir(staging)) == 1
+        return data
+
+    assert copy_file(str(there), str(here), "key", look, str(staging))
+    assert (seen, os.listdir(here), os.listdir(staging)) == ([[]], ["key"], [])
+
+
 def test_contents_can_be_changed(trees: tuple[Path, Path]) -> None:
     (trees[0] / ".env").write_text("A=1")
     assert copy_file(str(trees[0]), str(trees[1]), ".env", bytes.lower)
