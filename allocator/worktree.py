@@ -41,6 +41,7 @@ class Worktree:
         namespace: The name that differs from the project's other worktrees.
         registered: Its key in the registry, if the folder was moved to `root` while its stack runs;
             otherwise None.
+        project: The project's name in that stack; empty otherwise.
     """
 
     root: str
@@ -48,6 +49,7 @@ class Worktree:
     main_root: str
     namespace: str
     registered: Key | None = None
+    project: str = ""
 
     @property
     def key(self) -> Key:

@@ -45,7 +45,7 @@ def find_by_stack(folder: str, environ: "Mapping[str, str]") -> Worktree | None:
     key = _key_of(stack, environ) or Key(None, stack.namespace, stack.root)
     common_dir = key.git_common_dir
     main_root = stack.root if common_dir is None else common_dir.removesuffix("/.git") or "/"
-    return Worktree(stack.root, common_dir, main_root, stack.namespace, key)
+    return Worktree(stack.root, common_dir, main_root, stack.namespace, key, stack.project)
 
 
 def as_moved(worktree: Worktree, environ: "Mapping[str, str]") -> Worktree:
@@ -56,7 +56,7 @@ def as_moved(worktree: Worktree, environ: "Mapping[str, str]") -> Worktree:
         environ: The variables of the user. They name the state folder.
 
     Returns:
-        The worktree with that stack's namespace and key; unchanged if there is no such stack.
+        The worktree with that stack's namespace, key and project; unchanged without such a stack.
 
     Raises:
         StackMovedError: A stack of another worktree runs, which was moved away from this folder.
@@ -69,7 +69,8 @@ def as_moved(worktree: Worktree, environ: "Mapping[str, str]") -> Worktree:
     stack = moved[0]
     # A folder that was moved with its repository now has another common folder.
     key = _key_of(stack, environ) or Key(worktree.git_common_dir, stack.namespace, stack.root)
-    return Worktree(root, worktree.git_common_dir, worktree.main_root, stack.namespace, key)
+    common_dir, main_root = worktree.git_common_dir, worktree.main_root
+    return Worktree(root, common_dir, main_root, stack.namespace, key, stack.project)
 
 
 def _key_of(stack: "StackRecord", environ: "Mapping[str, str]") -> Key | None:

@@ -49,8 +49,12 @@ class Project:
 
     @property
     def name(self) -> str:
-        """The project's name: from the definitions, or else the main worktree's folder."""
-        return self.definitions.project_name or project_name(self.worktree.main_root)
+        """The project's name: from the definitions, or else the main worktree's folder.
+
+        A stack keeps its own if that folder is renamed while it runs.
+        """
+        worktree = self.worktree
+        return self.definitions.project_name or worktree.project or project_name(worktree.main_root)
 
     @property
     def names(self) -> list[str]:

@@ -152,6 +152,18 @@ def test_a_moved_worktree_has_the_ports_of_its_stack(
     assert cli("port", "web", cwd=root).returncode == 0
 
 
+def test_a_renamed_project_folder_changes_no_name_of_its_stack(
+    project: Path, detached_at: "Callable[[Path], Detached]", cli: "Cli"
+) -> None:
+    write(project, f"services: {{api: {IDLE}}}\n")
+    detached_at(project).up()
+    other = project.rename(project.with_name("renamed"))
+    # The name of a compose project is one of them, and its containers belong to that.
+    said = cli("reload", cwd=other)
+    assert (said.returncode, said.stderr) == (0, "[portweave] nothing has changed\n")
+    cli("down", cwd=other)
+
+
 def test_a_service_that_a_moved_stack_lacks_gets_no_port(
     stack: "Detached", git: "Git", cli: "Cli", project: Path, home: Path
 ) -> None:
