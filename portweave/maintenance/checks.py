@@ -44,6 +44,7 @@ from portweave.supervisor.proxy.process.proxy_files import (
 )
 from portweave.supervisor.proxy.tls.authority import check_libraries
 from portweave.supervisor.proxy.tls.ca_files import ca_path
+from portweave.supervisor.registry.kept_teardown import damaged_kept
 from portweave.supervisor.registry.stack_records import stack_keys, stacks_dir
 from portweave.system.listeners import listening
 from portweave.system.processes import (
@@ -89,7 +90,7 @@ def _check_teardowns(environ: Mapping[str, str]) -> list[Finding]:
     for one in pending_teardowns(environ):
         tried = ""
         if one.failures.count:
-            tried = f"; it has failed {one.failures.count} times: {one.failures.reason}"
+            tried = f"; it has failed {one.failures.times}: {one.failures.reason}"
         command = " && ".join(one.kept.commands)
         remedy = "portweave doctor --fix runs it"
         if one.is_given_up:
@@ -97,6 +98,10 @@ def _check_teardowns(environ: Mapping[str, str]) -> list[Finding]:
         message = f"teardown of the removed worktree {one.name} has not run: {command}{tried}"
         repair = "" if one.is_given_up else "teardowns"
         found.append(Finding("PW0315", "warning", message, remedy, repair=repair))
+    for folder in damaged_kept(environ):
+        message = f"the kept teardown in {folder} is damaged, and cannot run"
+        remedy = "do by hand what it was to clean up, then remove this folder"
+        found.append(Finding("PW0315", "warning", message, remedy))
     return found
 
 

@@ -1,8 +1,10 @@
 """Run the kept hook `teardown` of worktrees that were removed while their stack did not run."""
 
 import os
+import select
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from errno import ENOENT
@@ -28,7 +30,12 @@ from portweave.supervisor.services.shell_command import run_in_turn
 from portweave.system.clean_environment import login_environment
 from portweave.system.files import read_all
 
-_LAST_LINE_BYTES = 300
+_LINE_CHARACTERS = 300
+_MOST_LINES = 200
+_PIECE_BYTES = 65536
+_MOST_PIECES = 16
+# Between two looks whether the command has ended, where its output does not tell.
+_LOOK_PAUSE_S = 0.05
 
 
 @value
@@ -131,7 +138,7 @@ def run_pending(environ: Mapping[str, str], say: Callable[[str], None]) -> None:
 
 
 def run_kept(kept: KeptTeardown, environ: Mapping[str, str], say: Callable[[str], None]) -> str:
-    """Run a kept `teardown` in a session of its own.
+    """Run a kept `teardown` in a session of its own. What it leaves in that session is killed.
 
     Args:
         kept: The hook.
@@ -141,6 +148,8 @@ def run_kept(kept: KeptTeardown, environ: Mapping[str, str], say: Callable[[str]
     Returns:
         Why it failed; empty if it succeeded.
     """
+    if not os.path.isdir(kept.working_dir):
+        return f"its kept files are gone: {kept.working_dir} does not exist"
     try:
         process = subprocess.Popen(
             run_in_turn(kept.commands),
@@ -154,22 +163,90 @@ def run_kept(kept: KeptTeardown, environ: Mapping[str, str], say: Callable[[str]
     except OSError as error:
         return error.strerror or str(error)
     try:
-        output, _ = process.communicate(timeout=kept.timeout_s)
-    except subprocess.TimeoutExpired:
-        _kill(process)
+        has_ended = _follow(process, kept.timeout_s, say)
+    finally:
+        # What it has left in its session ends too. Its pid is its own until `wait`.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+    if not has_ended:
         return f"not finished after {kept.timeout_s:g} s"
-    except BaseException:
-        _kill(process)
-        raise
-    for line in output.decode("utf-8", "backslashreplace").splitlines():
-        say(f"teardown | {line[:_LAST_LINE_BYTES]}")
     return f"exited with status {process.returncode}" if process.returncode else ""
 
 
-def _kill(process: "subprocess.Popen[bytes]") -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+def _follow(process: "subprocess.Popen[bytes]", limit_s: float, say: Callable[[str], None]) -> bool:
+    """Tell the output of a process until it ends, however long others hold its pipe open.
+
+    Args:
+        process: With a pipe as its output.
+        limit_s: How long it may take.
+        say: Gets its lines. Of a flood it gets the first ones, and the number of the others.
+
+    Returns:
+        Whether it has ended. It is not reaped.
+    """
+    assert process.stdout is not None
+    descriptor = process.stdout.fileno()
+    os.set_blocking(descriptor, False)
+    lines = _Lines(say)
+    until_s = time.monotonic() + limit_s
+    has_ended = False
+    while not has_ended and time.monotonic() < until_s:
+        # One more read follows the end.
+        has_ended = _has_ended(process.pid)
+        is_open = lines.read(descriptor)
+        if not has_ended:
+            select.select([descriptor] if is_open else [], [], [], _LOOK_PAUSE_S)
+    lines.close()
+    return has_ended
+
+
+def _has_ended(pid: int) -> bool:
+    flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    return os.waitid(os.P_PID, pid, flags) is not None
+
+
+class _Lines:
+    """Tells the lines of a pipe, at most `_MOST_LINES`.
+
+    Args:
+        say: Gets them.
+    """
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._rest = b""
+        self._count = 0
+
+    def read(self, descriptor: int) -> bool:
+        """Read what there is, at most a megabyte; return whether the pipe is open."""
+        for _ in range(_MOST_PIECES):
+            try:
+                piece = os.read(descriptor, _PIECE_BYTES)
+            except BlockingIOError:
+                return True
+            if not piece:
+                return False
+            *lines, rest = (self._rest + piece).split(b"\n")
+            for line in lines:
+                self._tell(line)
+            self._rest = rest[:_LINE_CHARACTERS]
+        return True
+
+    def close(self) -> None:
+        """Tell an incomplete line, and how many lines were not told."""
+        if self._rest:
+            self._tell(self._rest)
+        if self._count > _MOST_LINES:
+            self._say(f"teardown | … and {self._count - _MOST_LINES:,} more lines")
+
+    def _tell(self, line: bytes) -> None:
+        self._count += 1
+        if self._count <= _MOST_LINES:
+            text = line.rstrip(b"\r").decode("utf-8", "backslashreplace")
+            self._say(f"teardown | {text[:_LINE_CHARACTERS]}")
 
 
 def _release(kept: KeptTeardown, environ: Mapping[str, str]) -> None:

@@ -71,6 +71,11 @@ class Failures:
     count: int = 0
     reason: str = ""
 
+    @property
+    def times(self) -> str:
+        """How often, in words."""
+        return "once" if self.count == 1 else f"{self.count} times"
+
 
 def kept_folder(environ: Mapping[str, str], root: str, namespace: str) -> str:
     """The folder in which the `teardown` of a worktree is kept."""
@@ -149,13 +154,28 @@ def read_kept(folder: str) -> KeptTeardown | None:
 
 def all_kept(environ: Mapping[str, str]) -> list[KeptTeardown]:
     """Read all kept teardowns of this user."""
+    found = [read_kept(folder) for folder in _folders(environ)]
+    return [kept for kept in found if kept is not None]
+
+
+def damaged_kept(environ: Mapping[str, str]) -> list[str]:
+    """The folders whose kept `teardown` cannot be read."""
+    return [
+        folder
+        for folder in _folders(environ)
+        if os.path.lexists(f"{folder}/{_NAME}")
+        and read_kept(folder) is None
+        # It may just have been removed.
+        and os.path.lexists(f"{folder}/{_NAME}")
+    ]
+
+
+def _folders(environ: Mapping[str, str]) -> list[str]:
     folder = f"{state_dir(environ)}/worktrees"
     try:
-        names = sorted(os.listdir(folder))
+        return [f"{folder}/{name}" for name in sorted(os.listdir(folder))]
     except OSError:
         return []
-    found = [read_kept(f"{folder}/{name}") for name in names]
-    return [kept for kept in found if kept is not None]
 
 
 def forget_kept(folder: str) -> None:

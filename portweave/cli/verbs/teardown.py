@@ -71,7 +71,7 @@ def _list(found: "list[PendingTeardown]", *, as_json: bool) -> None:
     if not found:
         say("no teardown is pending")
     for one in found:
-        tried = f", failed {one.failures.count} times" if one.failures.count else ""
+        tried = f", failed {one.failures.times}" if one.failures.count else ""
         print(f"{one.name}: {' && '.join(one.kept.commands)}{tried}")
 
 
