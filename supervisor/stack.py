@@ -444,7 +444,8 @@ class Stack:
 
         plans = [plan for plan in self.engine.fleet.plans.values() if not plan.last]
         kept = read_kept(self._kept_folder) if self._kept_folder else None
-        if kept is not None:
+        if kept is not None and not self._killing:
+            self.engine.ask_last_job()
             plans.append(teardown_plan(kept))
             if self._logs is not None:
                 self._logs.path = f"{kept.folder}/logs"
@@ -570,6 +571,13 @@ class Stack:
     def has_joined(self, name: str) -> bool:
         """Whether the program of an instance is connected to the hub of calls."""
         return self._calls.has_joined(name)
+
+    def stops_because(self) -> str:
+        """Why the whole stack is being stopped; empty where it goes on or ends by itself."""
+        signalled = self._signals.ended_by
+        if not self.engine.fleet.closing or (signalled is None and not self._ended_because):
+            return ""
+        return self._ended_because or ended_because(signalled)
 
     def log_trouble(self, name: str) -> str:
         """Why the log of an instance lacks bytes, in words; empty where it is complete."""

@@ -89,6 +89,9 @@ def conclude_teardown(folder: str, life: Life) -> list[str]:
     Returns:
         Why that could not be written; empty if it was.
     """
+    if life.started_s is None:
+        # It was not reached, as after a kill. The next command in the repository runs it.
+        return []
     try:
         if life.phase is Phase.COMPLETED:
             forget_kept(folder)

@@ -54,6 +54,8 @@ def check(rows: "Sequence[Mapping[str, object]]", goal: str, timeout_s: float) -
     missing = [row for row in rows if row.get("verdict") != "come"]
     if not missing:
         return
+    if goal == "ready" and (why := _stack_stops(missing)):
+        raise errors.NotReadyError([why], [], [])
     for row in missing:
         if row.get("hook") is True and row.get("state") == "failed":
             raise _hook_error(row)
@@ -83,6 +85,11 @@ def check(rows: "Sequence[Mapping[str, object]]", goal: str, timeout_s: float) -
     raise errors.WaitTimeoutError(
         goal, states, timeout_s, lines if goal == "ready" else (), hints=hints
     )
+
+
+def _stack_stops(rows: "Sequence[Mapping[str, object]]") -> str:
+    """Return that the stack is being stopped, and why; empty if it is not."""
+    return next((f"the stack stops: {why}" for row in rows if (why := row.get("stackStops"))), "")
 
 
 def _hook_error(row: "Mapping[str, object]") -> PortweaveError:
@@ -139,6 +146,8 @@ def _hints(rows: "Sequence[Mapping[str, object]]") -> tuple[str, ...]:
 def brief(rows: "Sequence[Mapping[str, object]]") -> str:
     """Return what a terminal shows of services that are not ready: their reasons stand above."""
     missing = [row for row in rows if row.get("verdict") == "in vain"]
+    if why := _stack_stops(missing):
+        return f"not all ready: {why}"
     first = [row for row in missing if row.get("state") != "blocked"] or missing
     names: dict[str, list[str]] = {}
     for row in missing:

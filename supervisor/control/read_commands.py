@@ -186,6 +186,7 @@ class ReadCommands:
             "crashes": 0 if life is None else crashes(life, now_s),
             "cause": None if cause is None else dict(as_json(cause)),
             "lastLines": [] if cause is None else list(cause.lines),
+            "stackStops": self._host.stops_because(),
         }
 
     async def events(self, params: list[object], stream: Stream) -> list[object]:

@@ -84,6 +84,10 @@ class Host(Protocol):
         """Whether the program of an instance is connected to the hub of calls."""
         ...
 
+    def stops_because(self) -> str:
+        """Why the whole stack is being stopped; empty where it goes on or ends by itself."""
+        ...
+
     def log_trouble(self, name: str) -> str:
         """Why the log of an instance lacks bytes; empty if it lacks none."""
         ...

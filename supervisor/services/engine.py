@@ -147,6 +147,10 @@ class Engine:
         """Kill all instances at once."""
         self._change(*fleets.kill(self.fleet, time.monotonic()))
 
+    def ask_last_job(self) -> None:
+        """Have the last job of the plans that are applied next run in any case."""
+        self.fleet = fleets.ask_last_job(self.fleet)
+
     def limit_grace(self, grace_s: float) -> None:
         """Set an upper bound for the grace period of each instance."""
         for service in self.services.values():

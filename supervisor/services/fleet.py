@@ -54,6 +54,7 @@ class Fleet:
         detached: Whether the fleet goes on when nothing runs any more, until it is closed.
         closing: Whether all instances are being stopped.
         last_job_over: Whether the last job has been started, or must not run.
+        last_job_asked: Whether the last job runs even if nothing has run that it may clean up.
     """
 
     plans: Mapping[str, InstancePlan]
@@ -65,6 +66,7 @@ class Fleet:
     detached: bool = False
     closing: bool = False
     last_job_over: bool = False
+    last_job_asked: bool = False
 
 
 def register(
@@ -239,6 +241,14 @@ def kill(fleet: Fleet, now_s: float) -> tuple[Fleet, Orders]:
     return replace(fleet, lives=lives), orders
 
 
+def ask_last_job(fleet: Fleet) -> Fleet:
+    """The fleet with a last job that is still due, whatever has run before, and even another one.
+
+    The plans that are applied next have that job.
+    """
+    return replace(fleet, last_job_over=False, last_job_asked=True)
+
+
 def is_stopping(fleet: Fleet, name: str) -> bool:
     """Whether an instance is being stopped, or waits for that."""
     life = fleet.lives.get(name)
@@ -269,7 +279,7 @@ def _has_last_job(fleet: Fleet) -> bool:
     if fleet.last_job_over or not any(plan.last for plan in fleet.plans.values()):
         return False
     # `setup` alone has a stamp, and leaves nothing to clean up.
-    return any(
+    return fleet.last_job_asked or any(
         life.started_s is not None and not fleet.plans[name].stamp
         for name, life in fleet.lives.items()
     )

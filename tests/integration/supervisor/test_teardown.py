@@ -5,8 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
+from tests.support.running_stacks import has_ended
 from tests.support.stacks import IDLE, write
 
 if TYPE_CHECKING:
@@ -42,6 +44,13 @@ def linked(project: Path, git: "Git", tmp_path: Path, out: Path) -> Path:
     return root
 
 
+def is_gone(pid: int) -> bool:
+    try:
+        return has_ended(psutil.Process(pid))
+    except psutil.NoSuchProcess:
+        return True
+
+
 def kept(home: Path) -> list[Path]:
     return list((home / "state/portweave/worktrees").glob("*/teardown.json"))
 
@@ -59,17 +68,43 @@ def test_a_stack_runs_the_teardown_of_its_removed_worktree(
 ) -> None:
     stack = detached_at(linked)
     stack.up()
+    family = stack.remember_processes()
     assert len(kept(home)) == 1
     if how == "git":
         git("worktree", "remove", linked, cwd=project)
     else:
         shutil.rmtree(linked)
     eventually(lambda: not stack.record())
+    psutil.wait_procs(family, timeout=15)
     first, second = out.read_text().splitlines()
     assert first == "kept"
     assert second.startswith("linked-")
     assert second.endswith(" test .")
     assert kept(home) == []
+
+
+@pytest.mark.parametrize("hook", ["setup", "afterDown"])
+def test_a_worktree_that_is_removed_while_another_hook_runs_has_its_teardown(
+    detached_at: "Callable[[Path], Detached]",
+    home: Path,
+    linked: Path,
+    out: Path,
+    eventually: "Callable[[Callable[[], object]], None]",
+    hook: str,
+) -> None:
+    with (linked / "portweave.yaml").open("a") as definition:
+        definition.write(f"  {hook}: 'rm -rf {linked}; exec sleep 1000'\n")
+    stack = detached_at(linked)
+    if hook == "setup":
+        said = stack("up", "-d", status=1).stderr
+        assert f"the folder {linked} was removed" in said
+        assert "portweave start" not in said
+    else:
+        stack.up()
+        stack("down", cwd=linked)
+    eventually(lambda: not stack.record())
+    assert kept(home) == []
+    assert out.read_text().startswith("kept\n")
 
 
 def test_nothing_runs_while_the_worktree_exists(
@@ -146,6 +181,43 @@ def test_a_teardown_that_fails_three_times_waits_for_the_user(
     assert cli("teardown", "--pending", cwd=project).returncode == 0
     assert tries.read_text().count("tried") == 5
     assert kept(home) == []
+
+
+def test_what_a_teardown_leaves_running_ends_with_it(
+    cli: "Cli",
+    linked: Path,
+    out: Path,
+    eventually: "Callable[[Callable[[], object]], None]",
+) -> None:
+    hook = f"seq 1 500; sleep 1000 & echo $! > {out}; echo the end"
+    write(linked, f"services: {{web: {IDLE}}}\nhooks: {{teardown: '{hook}'}}\n")
+    done = cli("teardown", cwd=linked)
+    assert done.returncode == 0, done.stderr
+    eventually(lambda: is_gone(int(out.read_text())))
+    assert "teardown | 199\n[portweave] teardown | … and 302 more lines\n" in done.stderr
+
+
+def test_a_damaged_copy_is_told_and_a_lost_file_is_named(
+    detached_at: "Callable[[Path], Detached]",
+    cli: "Cli",
+    project: Path,
+    home: Path,
+    linked: Path,
+    out: Path,
+) -> None:
+    stack = detached_at(linked)
+    stack.up()
+    stack.down()
+    shutil.rmtree(linked)
+    [teardown] = kept(home)
+    [files] = teardown.parent.glob("files-*")
+    shutil.rmtree(files)
+    said = cli("down", cwd=project).stderr
+    assert f"failed: its kept files are gone: {files} does not exist" in said
+    teardown.write_text("{")
+    said = cli("doctor", cwd=project).stdout
+    assert f"the kept teardown in {teardown.parent} is damaged" in said
+    assert not out.exists()
 
 
 def test_a_definition_without_a_teardown_keeps_none(

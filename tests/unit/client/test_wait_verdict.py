@@ -36,6 +36,16 @@ def test_a_crash_loop_is_reported_with_its_output_and_without_advice_to_wait() -
     assert caught.value.hints == ("set SECRET", "portweave why web says more")
 
 
+def test_the_end_of_the_stack_is_told_in_place_of_each_service() -> None:
+    ended = {**row("web", "in vain", "not started", "portweave start web starts it")}
+    ended |= {"state": "stopped", "stackStops": "portweave down was called"}
+    with pytest.raises(NotReadyError) as caught:
+        check([ended, {**ended, "name": "api"}], "ready", 12.0)
+    assert caught.value.message == "not ready: the stack stops: portweave down was called"
+    assert caught.value.hints == ()
+    assert brief([ended]) == "not all ready: the stack stops: portweave down was called"
+
+
 def test_a_long_line_is_cut() -> None:
     long = {**LOOP, "lastLines": ["x" * 100_000]}
     with pytest.raises(WaitTimeoutError) as caught:

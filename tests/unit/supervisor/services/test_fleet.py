@@ -7,6 +7,7 @@ from portweave.supervisor.services.fleet import (
     Fleet,
     Orders,
     apply_plans,
+    ask_last_job,
     close,
     failures,
     is_last_job_due,
@@ -590,6 +591,24 @@ def test_without_a_start_there_is_nothing_for_a_last_job() -> None:
     history.send("setup", Spawned(7), Exited(1))
     assert history.phases() == "failed blocked stopped"
     assert history.close() == []
+    assert is_over(history.fleet)
+
+
+def test_an_asked_last_job_runs_without_a_start_and_in_place_of_another_one() -> None:
+    history = History(
+        replace(plan("setup", oneshot=True), stamp="abc"), *WITH_LAST[1:], wanted="setup"
+    )
+    history.send("setup", Spawned(7), Exited(1))
+    history.fleet = ask_last_job(history.fleet)
+    assert history.close() == ["spawn end"]
+    history.send("end", Spawned(8))
+    # The one that runs is stopped first.
+    history.fleet = ask_last_job(history.fleet)
+    other = replace(plan("other", oneshot=True), last=True)
+    assert history.apply_plans(history.fleet.plans["setup"], other, removed="end") == ["stop end"]
+    assert not is_over(history.fleet)
+    assert history.send("end", Exited(143)) == ["spawn other"]
+    history.send("other", Spawned(9), Exited(0))
     assert is_over(history.fleet)
 
 
