@@ -13,7 +13,7 @@ such as `restarting`, makes it longer.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from portweave.encoding.value import value
+from portweave.encoding.value import replace, value
 
 # How long a service that reloads itself may take to begin: where nothing is known, and at most.
 PATIENCE_S = 1.5
@@ -152,42 +152,34 @@ def after(reaction: Reaction, event: Event) -> Reaction:
                 return reaction
             began_s = reaction.began_s
             is_before = began_s is not None and began_s < at_s
-            return _with(reaction, changed_s=at_s, began_s=None if is_before else began_s)
+            return replace(reaction, changed_s=at_s, began_s=None if is_before else began_s)
         case LinePrinted(at_s, template, is_error):
             if template in reaction.knowledge.usual or not template:
                 return reaction
             failing = is_error or (reaction.is_failing and _within(reaction, at_s))
             begins = template not in reaction.knowledge.frequent
             acted = _acted(reaction, at_s, begins=begins)
-            return _with(acted, last_line=template, is_failing=failing)
+            return replace(acted, last_line=template, is_failing=failing)
         case StateChanged(at_s, state):
             if state == reaction.state:
                 return reaction
             kept = reaction.last_line if state == "ready" else ""
-            return _with(_acted(reaction, at_s), state=state, last_line=kept)
+            return replace(_acted(reaction, at_s), state=state, last_line=kept)
         case CpuSampled(at_s, _):
             recent = tuple(s for s in reaction.samples if at_s - s[0] <= 4 * _SAMPLES_S)
-            return _with(reaction, samples=(*recent, (at_s, event.cpu_s)))
+            return replace(reaction, samples=(*recent, (at_s, event.cpu_s)))
 
 
 def _acted(reaction: Reaction, at_s: float, *, begins: bool = True) -> Reaction:
     changed_s, began_s = reaction.changed_s, reaction.began_s
     if begins and changed_s is not None and began_s is None and at_s >= changed_s:
         began_s = at_s
-    return _with(reaction, began_s=began_s, last_s=max(at_s, reaction.last_s))
+    return replace(reaction, began_s=began_s, last_s=max(at_s, reaction.last_s))
 
 
 def _within(reaction: Reaction, at_s: float) -> bool:
     """Whether a line was printed together with the one before."""
     return at_s - reaction.last_s < SILENCE_S
-
-
-def _with(reaction: Reaction, **fields: object) -> Reaction:
-    found: dict[str, object] = {name: getattr(reaction, name) for name in _FIELDS} | fields
-    return Reaction(**found)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-
-
-_FIELDS = tuple(Reaction.__annotations__)
 
 
 def pending(reaction: Reaction, now_s: float) -> str:

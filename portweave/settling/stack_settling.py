@@ -11,6 +11,7 @@ from portweave.client.client import Client
 from portweave.client.verb_queries import instance_of, rows_of
 from portweave.encoding.json_text import is_list, is_object
 from portweave.encoding.timestamps import parse
+from portweave.encoding.value import replace
 from portweave.settling import reactions as machine
 from portweave.settling.learned_files import LearnedFiles
 from portweave.settling.learned_reactions import (
@@ -38,6 +39,7 @@ from portweave.settling.verdicts import (
     without_told,
 )
 from portweave.settling.verdicts import told_after as told_by
+from portweave.system.still_waiting import still
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
@@ -50,7 +52,10 @@ RECENT_S = 60.0
 _TICK_S = 0.03
 _STATES_EVERY_S = 0.08
 _FILES_EVERY_S = 0.5
+_USUAL_EVERY_S = 1.0
 _PAST_EVENTS = 400
+# Of services that are waited for, in the line that says so.
+_MOST_SHOWN = 3
 # A look at the files may take so much of the time.
 _FILES_SHARE = 0.1
 
@@ -104,6 +109,7 @@ class StackSettling:
         # (time of the change, path), the newest first.
         self._changed: list[tuple[float, str]] = []
         self._next_states_s = self._next_files_s = 0.0
+        self._next_usual_s = self._began_s + _USUAL_EVERY_S
         self._from_s = self._began_s
         described = rows_of(self._client.call("/supervisor/describe", list(names)))
         by_name = {str(one.get("name")): one for one in described}
@@ -138,11 +144,14 @@ class StackSettling:
                 self._look_at_states()
             self._take_events()
             self._take_lines()
+            if now_s >= self._next_usual_s:
+                self._find_usual(now_s)
             waits = machine.pending_of(
                 {name: one.reaction for name, one in self._services.items()}, time.time()
             )
             if not waits or now_s >= until_s:
                 break
+            still(", ".join(f"{name} ({why})" for name, why in list(waits.items())[:_MOST_SHOWN]))
             self._events.has_news(_TICK_S)
         return self._answer(begin_s, waits)
 
@@ -272,6 +281,26 @@ class StackSettling:
         wrong = error_lines([line.text for line in lines])
         for number, line in enumerate(lines):
             one.take(machine.LinePrinted(line.at_s, template_of(line.text), number in wrong))
+
+    def _find_usual(self, now_s: float) -> None:
+        """Find lines that services print all the time, even if they began after the change."""
+        self._next_usual_s = now_s + _USUAL_EVERY_S
+        for one in self._services.values():
+            lines = [(line.at_s, template_of(line.text)) for line in one.lines]
+            knowledge = one.reaction.knowledge
+            usual = machine.usual_lines(lines, now_s)
+            if usual <= knowledge.usual:
+                continue
+            before = one.reaction
+            first = one.changes[0].previous if one.changes else before.state
+            usual |= knowledge.usual
+            one.reaction = machine.Reaction(replace(knowledge, usual=usual), first)
+            if before.changed_s is not None:
+                one.take(machine.FileChanged(before.changed_s))
+            for change in one.changes:
+                one.take(machine.StateChanged(change.at_s, change.state))
+            one.reaction = replace(one.reaction, state=before.state, samples=before.samples)
+            self._feed(one, one.lines)
 
     def _answer(self, begin_s: float, waits: "Mapping[str, str]") -> Answer:
         outcomes = tuple(

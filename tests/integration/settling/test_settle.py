@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.support.stacks import write
 
 if TYPE_CHECKING:
@@ -88,3 +90,14 @@ def test_a_wrong_cursor_and_an_unknown_service_are_refused(
     detached.up()
     assert "--since takes a cursor" in detached("settle", "--since", "x", status=1).stderr
     assert "no service 'nosuch'" in detached("settle", "nosuch", status=1).stderr
+
+
+@pytest.mark.slow
+def test_a_service_that_prints_the_same_all_the_time_does_not_hold_up_the_answer(
+    project: Path, detached: "Detached"
+) -> None:
+    beat = "while :; do echo beat; sleep 0.2; done"
+    write(project, f"services:\n  web: {{command: '{beat}', port: false}}\n")
+    detached.up()
+    (project / "new.py").write_text("x = 1\n")
+    assert settle(detached, status=0)["verdict"] == "ok"
