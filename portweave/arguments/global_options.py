@@ -44,6 +44,8 @@ VERBS = {
     "panel": "show and control all worktrees on a web page",
     "top": "show and control all stacks in the terminal",
     "mcp": "serve coding agents: tools over MCP",
+    "agents": "tell coding agents of portweave, in the files that they read",
+    "integrate": "have tools for worktrees set up, start and stop stacks",
     "doctor": "find problems on this machine, and repair them",
     "check": "validate the definition files without starting anything",
     "graph": "show which services depend on which",
@@ -84,7 +86,7 @@ GROUPS = {
     "Worktrees": ("setup", "teardown"),
     "Ports and variables": ("run", "show", "port", "env", "ls", "prune", "lease"),
     "Names": ("url", "open", "proxy", "routes", "alias", "trust", "hosts"),
-    "Coding agents": ("mcp",),
+    "Coding agents": ("mcp", "agents", "integrate"),
     "Definitions and this machine": (
         "check",
         "graph",

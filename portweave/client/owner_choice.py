@@ -39,11 +39,14 @@ class Ancestor:
     is_own: bool = True
 
 
-def nearest_owner(ancestors: Iterable[Ancestor]) -> Ancestor | None:
+def nearest_owner(
+    ancestors: Iterable[Ancestor], least_age_s: float = LEAST_AGE_S
+) -> Ancestor | None:
     """The nearest ancestor that can own a stack; None if there is none.
 
     Args:
         ancestors: The parent of the command, its parent, and so on.
+        least_age_s: The least age of an owner, in seconds.
     """
     return next(
         (
@@ -51,7 +54,7 @@ def nearest_owner(ancestors: Iterable[Ancestor]) -> Ancestor | None:
             for one in ancestors
             if one.pid > 1
             and one.is_own
-            and one.age_s >= LEAST_AGE_S
+            and one.age_s >= least_age_s
             and program_name(one.words) not in _PASSED_OVER
         ),
         None,

@@ -2,7 +2,7 @@
 
 import os
 
-from portweave.client.owner_choice import Ancestor, nearest_owner, program_name
+from portweave.client.owner_choice import LEAST_AGE_S, Ancestor, nearest_owner, program_name
 from portweave.errors import UsageError
 from portweave.supervisor.services.lifetime import Owner
 from portweave.system.processes import HAS_PROC, age_s, parent_of, started_at, words_of
@@ -30,8 +30,12 @@ def owner_of(text: str) -> Owner:
     return Owner(pid, start, program_name(words_of(pid)))
 
 
-def find_owner() -> Owner | None:
-    """The process that has this command run, past shells and wrappers; None if there is none."""
+def find_owner(least_age_s: float = LEAST_AGE_S) -> Owner | None:
+    """The process that has this command run, past shells and wrappers; None if there is none.
+
+    Args:
+        least_age_s: The least age of that process, in seconds.
+    """
     ancestors: list[Ancestor] = []
     starts: dict[int, str] = {}
     pid = os.getppid()
@@ -39,7 +43,7 @@ def find_owner() -> Owner | None:
         starts[pid] = start
         ancestors.append(Ancestor(pid, words_of(pid), age_s(start), _is_own(pid)))
         pid = parent_of(pid)
-    found = nearest_owner(ancestors)
+    found = nearest_owner(ancestors, least_age_s)
     if found is None:
         return None
     return Owner(found.pid, starts[found.pid], program_name(found.words))

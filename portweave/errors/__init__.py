@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         RouteNotFound as RouteNotFound,
     )
     from portweave.errors.command_errors import (
+        AgentFileError as AgentFileError,
         NoAllocationError as NoAllocationError,
         OutputError as OutputError,
         PruneUnaskedError as PruneUnaskedError,
@@ -139,7 +140,8 @@ _FAMILIES = {
         " RequestTimeout RouteNotFound"
     ),
     "command_errors": (
-        "NoAllocationError OutputError PruneUnaskedError RemovalUnaskedError SpawnError UsageError"
+        "AgentFileError NoAllocationError OutputError PruneUnaskedError RemovalUnaskedError"
+        " SpawnError UsageError"
     ),
     "control_errors": (
         "NoStackError NoTerminalError NotReadyError OtherProtocolError RecordLostError"

@@ -65,6 +65,27 @@ class PruneUnaskedError(PortweaveError):
         )
 
 
+class AgentFileError(PortweaveError):
+    """A file that configures another program cannot be read, changed or written.
+
+    What to do: the message says why; `agents init --print` and `integrate` show what to add.
+
+    Args:
+        path: The file.
+        why: The reason.
+    """
+
+    code = "PW0615"
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(
+            f"{path} cannot be changed, and no file was: {why}",
+            hint="without options, portweave integrate only shows what it adds;"
+            " portweave agents init --print too",
+            file=path,
+        )
+
+
 class OutputError(PortweaveError):
     """Output of portweave, or a file that it keeps, cannot be written.
 

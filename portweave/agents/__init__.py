@@ -1,0 +1,1 @@
+"""What other programs read of portweave: files for coding agents, hooks of worktree tools."""
