@@ -312,6 +312,23 @@ _ANSWERS: dict[str, tuple[Schema, ...]] = {
             routes=_WHOLE,
         ),
     ),
+    "prune": (
+        _answer(
+            dryRun=_FLAG,
+            pruned=_list(
+                _object(
+                    project=TEXT,
+                    namespace=TEXT,
+                    worktreeRoot=TEXT,
+                    branch=_TEXT_OR_NULL,
+                    state=_of("idle", "running"),
+                    ports=_map(_WHOLE),
+                    reasons=_list(TEXT),
+                )
+            ),
+            kept=_list(_object(worktreeRoot=TEXT, namespace=TEXT, why=TEXT)),
+        ),
+    ),
     "ps": (_STACK, _answer(stacks=_list(_STACK))),
     "reload": (_CHANGE,),
     "restart": (_OUTCOMES, _ROWS),
