@@ -6,18 +6,17 @@ from shlex import join
 
 from portweave.exports.dockerfiles import HOME, probe_command
 from portweave.exports.model import (
-    MERGE,
     Exported,
     Hidden,
     Stack,
     Unit,
-    as_yaml,
     header,
     is_own_url,
     label_of,
     labels_of,
 )
 from portweave.exports.remarks import CHANGED, INFO, LOST, Remark, merged
+from portweave.exports.yaml_text import MERGE, as_yaml
 from portweave.planning.environment_layers import compose_name
 from portweave.supervisor.services.plan import (
     Condition,
@@ -89,9 +88,9 @@ def _service(
     if unit.context:
         fields["build"] = _build(unit, stack)
     fields["command"] = [_escaped(word) for word in unit.argv]
-    variables: dict[str, object] = {**_plain_texts(unit.kept_defaults())}
-    if shared and variables == shared:
-        variables = {MERGE: shared}
+    own = unit.kept_defaults()
+    is_shared = shared and (own is stack.units[0].defaults or _plain_texts(own) == shared)
+    variables: dict[str, object] = {MERGE: shared} if is_shared else {**_plain_texts(own)}
     variables |= _plain_texts(unit.settled)
     for name, hidden in unit.hidden.items():
         variables[name] = _hidden_text(hidden)

@@ -16,6 +16,7 @@ from portweave.exports.kubernetes_model import (
     Plan,
     is_stateful,
     metadata_of,
+    namespace_of,
     needed,
     short_hash,
     stack_labels,
@@ -32,7 +33,6 @@ from portweave.exports.model import (
     Exported,
     Stack,
     Unit,
-    as_yaml,
     export_line_remarks,
     header,
     label_of,
@@ -40,6 +40,7 @@ from portweave.exports.model import (
 )
 from portweave.exports.remarks import Remark, merged
 from portweave.exports.servers import BUS
+from portweave.exports.yaml_text import as_yaml
 from portweave.supervisor.services.plan import Condition, ReadyPlan, RestartPolicy, When
 
 FORM = "kubernetes"
@@ -69,7 +70,10 @@ def export(stack: Stack, options: ClusterOptions = _PLAIN) -> Exported:
     if stack.callers and not options.bus:
         units[CALLERS_BUS] = _bus_unit()
     labels = labels_of(units, label_of, LONGEST)
-    plan = Plan(stack, units, labels, _shared_variables(list(units.values())), options)
+    shared = _shared_variables(list(units.values()))
+    plan = Plan(
+        stack, units, labels, shared, short_hash(dict(shared)), namespace_of(stack), options
+    )
     workloads = {service: _workload(unit, plan) for service, unit in _in_order(units)}
     remarks = [
         *stack_remarks(plan),
@@ -151,6 +155,8 @@ def _shared_variables(units: list[Unit]) -> Mapping[str, str]:
     first, *others = [unit.kept_defaults() for unit in units if not _is_bus(unit)] or [{}]
     common = {name: text for name, text in first.items() if _KEY.fullmatch(name)}
     for variables in others:
+        if variables is first:
+            continue
         if not common.items() <= variables.items():
             common = {n: text for n, text in common.items() if variables.get(n) == text}
     return common

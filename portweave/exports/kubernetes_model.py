@@ -48,21 +48,33 @@ class Plan:
         units: The first instance of each service, by service; pods have own addresses.
         labels: The name of each service in the cluster.
         shared: The variables in the ConfigMap.
+        shared_hash: It changes with them.
+        namespace: The Namespace of the worktree.
         options: The settings.
-        jobs: The name of each Job, by service; `add_job` fills it.
+        jobs: The name of each Job, by service, once it is known.
+        rests: What `rest_of` has found, by the identity of a mapping.
     """
 
     stack: Stack
     units: Mapping[str, Unit]
     labels: Mapping[str, str]
     shared: Mapping[str, str]
+    shared_hash: str
+    namespace: str
     options: ClusterOptions = ClusterOptions()
     jobs: dict[str, str] = field(default_factory=dict[str, str])
+    rests: dict[int, dict[str, str]] = field(default_factory=dict[int, dict[str, str]])
 
-    @property
-    def namespace(self) -> str:
-        """The Namespace of the worktree."""
-        return namespace_of(self.stack)
+    def rest_of(self, unit: Unit) -> Mapping[str, str]:
+        """Return the defaults of a unit that are not in the ConfigMap."""
+        defaults = unit.kept_defaults()
+        if defaults is not unit.defaults:
+            return {name: text for name, text in defaults.items() if name not in self.shared}
+        # Units share their mappings, which the plan keeps alive.
+        if id(defaults) not in self.rests:
+            rest = {name: text for name, text in defaults.items() if name not in self.shared}
+            self.rests[id(defaults)] = rest
+        return self.rests[id(defaults)]
 
 
 def namespace_of(stack: Stack) -> str:
@@ -122,4 +134,4 @@ def is_stateful(unit: Unit) -> bool:
 
 def escaped(text: str) -> str:
     """Escape a text so that Kubernetes substitutes no variables: `$(X)` is one, and `$$` is `$`."""
-    return re.sub(r"\$(?=[$(])", "$$", text)
+    return re.sub(r"\$(?=[$(])", "$$", text) if "$" in text else text

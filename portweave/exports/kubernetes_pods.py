@@ -16,7 +16,6 @@ from portweave.exports.kubernetes_model import (
     file_secret_of,
     needed,
     secret_of,
-    short_hash,
     stack_labels,
 )
 from portweave.exports.model import Hidden, Unit, is_own_url, whole_seconds
@@ -37,7 +36,7 @@ def pod_template(unit: Unit, plan: Plan) -> Manifest:
     metadata: Manifest = {"labels": labels}
     if plan.shared:
         # Without it, pods would keep the old variables after a change.
-        metadata["annotations"] = {"portweave/variables": short_hash(dict(plan.shared))}
+        metadata["annotations"] = {"portweave/variables": plan.shared_hash}
     waits = list(_waits(unit, plan))
     volumes: list[Manifest] = []
     if needed(unit, Condition.COMPLETED):
@@ -140,8 +139,8 @@ def _container_security(user: int | None) -> Manifest:
 
 
 def _variables(unit: Unit, plan: Plan) -> Iterator[Manifest]:
-    for key, text in unit.variables().items():
-        if key not in plan.shared or key in unit.settled:
+    for key, text in {**plan.rest_of(unit), **unit.settled}.items():
+        if key not in unit.hidden:
             yield {"name": key, "value": escaped(text)}
     outside = secret_of(plan.stack, "outside")
     for name, hidden in unit.hidden.items():

@@ -6,6 +6,7 @@ files, so their secrets are written nowhere else.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from portweave import __version__
@@ -18,8 +19,6 @@ from portweave.supervisor.services.plan import (
     RestartPolicy,
 )
 
-# Long lines stay whole, so that commands can be read and copied.
-_UNFOLDED = 1_000_000
 MARK = "Made by `portweave export"
 
 
@@ -127,13 +126,15 @@ class Unit:
     hidden: Mapping[str, Hidden] = field(default_factory=dict[str, Hidden])
     remarks: tuple[Remark, ...] = ()
 
-    def kept_defaults(self) -> dict[str, str]:
+    def kept_defaults(self) -> Mapping[str, str]:
         """Return the defaults that no file overrides."""
+        if self.in_files.isdisjoint(self.defaults):
+            return self.defaults
         return {name: text for name, text in self.defaults.items() if name not in self.in_files}
 
     def variables(self) -> dict[str, str]:
         """Return the variables to set where they win over files: without those in files."""
-        return self.kept_defaults() | dict(self.settled)
+        return {**self.kept_defaults(), **self.settled}
 
 
 @value
@@ -176,6 +177,7 @@ class Exported:
     remarks: tuple[Remark, ...]
 
 
+@lru_cache(maxsize=10_000)
 def label_of(name: str) -> str:
     """Convert an instance's name to a host label (RFC 1035, section 2.3.1)."""
     label = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
@@ -194,10 +196,11 @@ def labels_of(names: Iterable[str], form: Callable[[str], str], longest: int) ->
         ExportNameError: Two labels are equal, or one is too long.
     """
     found: dict[str, str] = {}
+    names_by_label: dict[str, str] = {}
     for name in names:
         label = form(name)
-        other = next((other for other in found if found[other] == label), None)
-        if other is not None:
+        other = names_by_label.setdefault(label, name)
+        if other != name:
             raise ExportNameError(f"{other} and {name} would both get the name {label}")
         if len(label) > longest:
             raise ExportNameError(f"{label} has more than {longest} characters")
@@ -218,47 +221,6 @@ def header(form: str, remarks: Iterable[Remark], needs: str = "") -> str:
         lines.append(f"# It needs {needs} or newer.")
     lines += [f"# - {remark.line()}" for remark in remarks]
     return "\n".join(lines) + "\n"
-
-
-class MergeKey(str):
-    """The YAML key under which a mapping includes another one (yaml.org/type/merge)."""
-
-    __slots__ = ()
-
-
-MERGE = MergeKey("<<")
-
-
-def as_yaml(
-    documents: Iterable[object], starts: str = "", shared: dict[str, object] | None = None
-) -> str:
-    """Write values as YAML documents.
-
-    Args:
-        documents: Dicts, lists, texts, numbers, booleans and None.
-        starts: The text before each document.
-        shared: A value that is written once; later occurrences are aliases.
-    """
-    import yaml
-
-    # The writer in C takes a third of the time; not every PyYAML has it.
-    class Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
-        """Write repeated values in full, except the shared one."""
-
-        def ignore_aliases(self, data: object) -> bool:
-            return data is not shared
-
-        def represent_data(self, data: object) -> yaml.Node:
-            if isinstance(data, MergeKey):
-                return yaml.ScalarNode("tag:yaml.org,2002:merge", str(data))
-            return super().represent_data(data)  # type: ignore[no-any-return]
-
-    # The stubs leave the type of a parameter unknown.
-    dump: Callable[..., str] = yaml.dump  # pyright: ignore
-    return "".join(
-        starts + dump(one, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=_UNFOLDED)
-        for one in documents
-    )
 
 
 def export_line_remarks(units: Iterable[Unit], reader: str) -> Iterator[Remark]:

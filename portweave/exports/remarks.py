@@ -7,6 +7,8 @@ from portweave.encoding.value import value
 LOST = "lost"
 CHANGED = "changed"
 INFO = "info"
+# More names would fill the screen.
+_MOST_NAMES = 12
 KINDS = (LOST, CHANGED, INFO)
 # Keys of definition files, and parts of a stack that have no key.
 KEYS = (
@@ -49,9 +51,12 @@ class Remark:
     names: tuple[str, ...] = ()
 
     def sentence(self) -> str:
-        """Return the names and the text, in one line."""
+        """Return the names and the text, in one line; of many names the first ones."""
         text = " ".join(self.text.split())
-        return f"{', '.join(self.names)}: {text}" if self.names else text
+        shown = ", ".join(self.names[:_MOST_NAMES])
+        if len(self.names) > _MOST_NAMES:
+            shown += f" and {len(self.names) - _MOST_NAMES} others"
+        return f"{shown}: {text}" if shown else text
 
     def line(self) -> str:
         """Return the kind, the key, the names and the text, in one line."""

@@ -107,12 +107,13 @@ class _Maker:
         self._allocated = allocated
         self._names = names
         # Those with `image: false` have nothing to do in containers.
-        self._without = [
+        without = [
             service.name
             for service in allocated.project.definitions.services
             if apart and service.image is False
         ]
         self._counts = Counter(name.partition(".")[0] for name in names)
+        self._known = {*self._counts, *without}
         self._apart = apart
         self._root = allocated.project.worktree.root
         self._services = {s.name: s for s in allocated.project.definitions.services}
@@ -133,6 +134,7 @@ class _Maker:
             *(s.env_var for s in allocated.project.definitions.services if s.env_var),
         }
         self._secrets: dict[str, dict[str, str]] = {}
+        self._defaults_by_held: dict[frozenset[str], tuple[dict[str, Hidden], dict[str, str]]] = {}
         self._shared = self._computed()
         self._files = [(f"{self._root.rstrip('/')}/.env", False)]
         self._files += [(f.path, f.required) for f in allocated.project.definitions.env_files]
@@ -155,17 +157,10 @@ class _Maker:
                 held |= read_env_file(path, required=required).values
                 found.append(VariableFile(path, required, _has_exports(path)))
         settled = self._settled(service, plan)
-        templates = self._templates | {n: t for n, t in service.environment if t is not None}
-        hidden: dict[str, Hidden] = {}
-        for name, text in (
-            {n: t for n, t in self._shared.items() if n not in held} | settled
-        ).items():
-            reference = hidden_variable(
-                name, templates.get(name, text), text, may_split=self._apart
-            )
-            if reference is not None and name not in self._port_variables:
-                hidden[name] = reference
-        secrets = {name: (self._shared | settled)[name] for name in hidden}
+        shared_hidden, defaults = self._defaults(frozenset(held))
+        hidden = {name: one for name, one in shared_hidden.items() if name not in settled}
+        hidden |= self._hidden(settled, {n: t for n, t in service.environment if t is not None})
+        secrets = {n: settled[n] if n in settled else self._shared[n] for n in hidden}
         self._secrets[service.name] = secrets
         ready = plan.ready
         if ready.exec is not None:
@@ -174,7 +169,7 @@ class _Maker:
             ready = replace(ready, http=without_secrets((ready.http,), secrets)[0])
         argv = without_secrets(self._argv(service, plan), secrets)
         is_masked = ready != plan.ready or argv != self._argv(service, plan)
-        remarks = service_remarks(service, plan, {*self._counts, *self._without})
+        remarks = service_remarks(service, plan, self._known)
         if is_masked:
             text = "it has a secret, which is not written; put it into a file of variables"
             remarks.append(Remark(LOST, "command", text, (plan.name,)))
@@ -194,9 +189,7 @@ class _Maker:
             tty=plan.tty is True,
             stop_signal=signal.Signals(plan.stop_signal).name,
             stop_grace_s=plan.stop_grace_s,
-            defaults={n: t for n, t in self._shared.items() if n not in hidden}
-            if hidden
-            else self._shared,
+            defaults=defaults,
             settled={n: t for n, t in settled.items() if n not in hidden},
             passed=tuple(name for name, text in service.environment if text is None),
             files=tuple(found),
@@ -209,6 +202,35 @@ class _Maker:
             hidden=hidden,
             remarks=tuple(remarks),
         )
+
+    def _defaults(self, held: frozenset[str]) -> tuple[dict[str, Hidden], dict[str, str]]:
+        """Return the shared variables: those with secrets, and the others.
+
+        Services with the same names in their files get the same mapping: with 1000 services, a copy
+        for each would have a million entries.
+
+        Args:
+            held: Names of the variables in files, which win over the shared ones.
+        """
+        found = self._defaults_by_held.get(held)
+        if found is None:
+            kept = {name: text for name, text in self._shared.items() if name not in held}
+            hidden = self._hidden(kept, self._templates)
+            found = (hidden, {name: text for name, text in kept.items() if name not in hidden})
+            self._defaults_by_held[held] = found
+        return found
+
+    def _hidden(
+        self, variables: Mapping[str, str], templates: Mapping[str, str]
+    ) -> dict[str, Hidden]:
+        found: dict[str, Hidden] = {}
+        for name, text in variables.items():
+            if name not in self._port_variables:
+                template = templates.get(name, text)
+                one = hidden_variable(name, template, text, may_split=self._apart)
+                if one is not None:
+                    found[name] = one
+        return found
 
     def _computed(self) -> dict[str, str]:
         """Return the variables that all services share; files of variables override them."""

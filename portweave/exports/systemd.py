@@ -44,7 +44,14 @@ def export(stack: Stack) -> Exported:
     remarks += [remark for unit in stack.units for remark in _remarks(unit, _secrets(unit, stack))]
     told = merged(remarks)
     files = [(target, _target(stack, list(names.values()), told))]
-    files += [(names[unit.name], _service(unit, stack, target, names)) for unit in stack.units]
+    # Units share their defaults, of which a large stack has thousands.
+    own = {"PATH": stack.path} if stack.path else {}
+    defaults = {id(u.defaults): u.defaults for u in stack.units}
+    shared = {key: _variable_lines({**own, **found}) for key, found in defaults.items()}
+    files += [
+        (names[unit.name], _service(unit, stack, target, names, shared[id(unit.defaults)]))
+        for unit in stack.units
+    ]
     return Exported(tuple(files), told)
 
 
@@ -65,7 +72,9 @@ def _target(stack: Stack, names: list[str], told: tuple[Remark, ...]) -> str:
     return header(FORM, told) + "\n".join(lines) + "\n"
 
 
-def _service(unit: Unit, stack: Stack, target: str, names: Mapping[str, str]) -> str:
+def _service(
+    unit: Unit, stack: Stack, target: str, names: Mapping[str, str], defaults: list[str]
+) -> str:
     lines = [
         "[Unit]",
         f"Description={_line(f'{unit.name} of {stack.project}, worktree {stack.namespace}')}",
@@ -87,9 +96,8 @@ def _service(unit: Unit, stack: Stack, target: str, names: Mapping[str, str]) ->
     if unit.ready.notify:
         lines.append("NotifyAccess=all")
     lines.append(f"WorkingDirectory={_path(unit.folder)}")
-    variables = ({"PATH": stack.path} if stack.path else {}) | dict(unit.defaults)
-    for name, text in (variables | dict(unit.settled)).items():
-        lines.append(f"Environment={_word(f'{name}={text}')}")
+    # A later line wins over an earlier one.
+    lines += [*defaults, *_variable_lines(unit.settled)]
     if unit.passed:
         lines.append(f"PassEnvironment={' '.join(unit.passed)}")
     # systemd.exec(5): files win over Environment=, and later files over earlier ones.
@@ -118,6 +126,10 @@ def _service(unit: Unit, stack: Stack, target: str, names: Mapping[str, str]) ->
         f"WantedBy={target}",
     ]
     return header(FORM, [*_remarks(unit, _secrets(unit, stack))]) + "\n".join(lines) + "\n"
+
+
+def _variable_lines(variables: Mapping[str, str]) -> list[str]:
+    return [f"Environment={_word(f'{name}={text}')}" for name, text in variables.items()]
 
 
 def _type(unit: Unit) -> str:

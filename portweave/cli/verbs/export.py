@@ -1,5 +1,6 @@
 """`portweave export`: write the stack for systemd, Docker Compose or Kubernetes."""
 
+import gc
 import os
 import sys
 from importlib import import_module
@@ -110,6 +111,8 @@ def run(args: Args) -> int:
             hint=f"portweave export {USAGE}",
         )
     form, *args.operands = args.operands
+    # All values live until the end: of a large stack, the collector looks at a million in vain.
+    gc.disable()
     # Imported here, after the arguments are checked.
     from portweave.exports.stack import stack_of
 
