@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 DEFINITIONS = f"""
 services:
   a-service-with-a-long-name: {IDLE}
-  db: {{command: sleep 1000, ready: {{exec: 'false'}}}}
+  db: {{command: sleep 1000, ready: {{exec: 'false', timeout: 200ms}}}}
   web: {{command: sleep 1000, dependsOn: [db]}}
 """
 WIDTHS = (60, 80, 120)
@@ -31,7 +31,7 @@ def heading(lines: list[str]) -> list[str]:
 
 def test_ps_fits_the_terminal(detached: "Detached", project: Path, cli: "Cli") -> None:
     write(project, DEFINITIONS)
-    detached("up", "-d", "--no-proxy", "--timeout", "0.2", status=1)
+    detached("up", "-d", "--no-proxy", status=1)
     columns: list[list[str]] = []
     for width in WIDTHS:
         lines = on_terminal(cli, "ps", cwd=project, columns=width)
