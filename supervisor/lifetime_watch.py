@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from portweave.encoding.duration import duration_text
 from portweave.supervisor.processes.process_end import ProcessEnd
@@ -88,10 +88,15 @@ class LifetimeWatch:
         # The timer stays: when it fires, it is set again.
         self._life = note_use(self._life, use, time.monotonic() if at_s is None else at_s)
 
-    def join(self, terms: Terms) -> str:
-        """Take a further `up` into account; return what its user is told, or nothing."""
+    def join(self, terms: Terms, around: Collection[int] = ()) -> str:
+        """Take a further `up` into account; return what its user is told, or nothing.
+
+        Args:
+            terms: From its options.
+            around: Pids of the processes around it.
+        """
         now_s = time.monotonic()
-        before, self._life = self._life, join(self._life, terms, now_s)
+        before, self._life = self._life, join(self._life, terms, now_s, around)
         self._follow()
         return told_join(before, self._life, terms, now_s)
 

@@ -50,6 +50,7 @@ from portweave.supervisor.registry.stack_records import (
 )
 from portweave.supervisor.services.lifetime import FOREVER, Terms
 from portweave.system import still_waiting
+from portweave.system.processes import ancestors_of
 from portweave.system.still_waiting import still
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
@@ -237,7 +238,8 @@ def join(
 def _join_lifetime(client: Client, terms: Terms) -> str:
     """Tell the stack what shall end it; return what the user is told about that."""
     try:
-        return str(client.call("/supervisor/join", terms.as_json()) or "")
+        around = ancestors_of(os.getpid())
+        return str(client.call("/supervisor/join", terms.as_json(), around) or "")
     except errors.SupervisorError:
         # An older portweave runs the stack: nothing ends it.
         return ""

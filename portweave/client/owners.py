@@ -5,7 +5,7 @@ import os
 from portweave.client.owner_choice import LEAST_AGE_S, Ancestor, nearest_owner, program_name
 from portweave.errors import UsageError
 from portweave.supervisor.services.lifetime import Owner
-from portweave.system.processes import HAS_PROC, age_s, parent_of, started_at, words_of
+from portweave.system.processes import HAS_PROC, age_s, ancestors_of, started_at, words_of
 
 AUTO = "auto"
 _HINT = "--owner takes the pid of a live process of yours, as in --owner $PPID, or auto"
@@ -38,11 +38,11 @@ def find_owner(least_age_s: float = LEAST_AGE_S) -> Owner | None:
     """
     ancestors: list[Ancestor] = []
     starts: dict[int, str] = {}
-    pid = os.getppid()
-    while pid > 1 and pid not in starts and (start := started_at(pid)) is not None:
+    for pid in ancestors_of(os.getpid()):
+        if (start := started_at(pid)) is None:
+            break
         starts[pid] = start
         ancestors.append(Ancestor(pid, words_of(pid), age_s(start), _is_own(pid)))
-        pid = parent_of(pid)
     found = nearest_owner(ancestors, least_age_s)
     if found is None:
         return None

@@ -60,6 +60,14 @@ def parent_of(pid: int) -> int:
         return 0
 
 
+def ancestors_of(pid: int) -> list[int]:
+    """The parent of a process, its parent, and so on, without process 1."""
+    found: list[int] = []
+    while (pid := parent_of(pid)) > 1 and pid not in found:
+        found.append(pid)
+    return found
+
+
 def in_foreground(pid: int) -> bool:
     """Whether a process may use its terminal; also where that is unknown, or it has none."""
     if not HAS_PROC:

@@ -1,6 +1,6 @@
 """The control commands about the end and the use of a stack."""
 
-from portweave.encoding.json_text import is_object
+from portweave.encoding.json_text import is_list, is_object
 from portweave.supervisor.control.server import INVALID_PARAMS, RefusedError, Stream
 from portweave.supervisor.control.stack_host import Host
 from portweave.supervisor.services.lifetime import Terms, terms_from_json
@@ -24,8 +24,13 @@ class LifetimeCommands:
         return [self._host.lifetime.as_json()]
 
     async def join(self, params: list[object], _stream: Stream) -> list[object]:
-        """Take a further `up` with the terms of its options into account; answer what to tell."""
-        return [self._host.lifetime.join(_terms(params))]
+        """Take a further `up` with the terms of its options into account; answer what to tell.
+
+        The second parameter lists the pids of the processes around the command.
+        """
+        pids = params[1] if len(params) > 1 else None
+        around = {pid for pid in pids if isinstance(pid, int)} if is_list(pids) else set[int]()
+        return [self._host.lifetime.join(_terms(params), around)]
 
     async def keep(self, params: list[object], _stream: Stream) -> list[object]:
         """Change the terms. The second parameter tells whether nothing shall end the stack.

@@ -1,7 +1,7 @@
 """The stack, as the commands of the control socket use it."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from portweave.supervisor.processes.snapshots import Snapshots
@@ -22,8 +22,13 @@ class StackLifetime(Protocol):
     def note_use(self, use: str) -> None:
         """Note that the stack was used, and what for, in words."""
 
-    def join(self, terms: Terms) -> str:
-        """Take a further `up` into account; return what its user is told, or nothing."""
+    def join(self, terms: Terms, around: Collection[int]) -> str:
+        """Take a further `up` into account; return what its user is told, or nothing.
+
+        Args:
+            terms: From its options.
+            around: Pids of the processes around it.
+        """
         ...
 
     def keep(self, terms: Terms, *, forever: bool) -> str:

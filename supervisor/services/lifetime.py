@@ -9,7 +9,7 @@ A stack ends at the first of these times:
 A stack without any of them goes on until it is stopped. All times are on a monotonic clock.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from portweave.encoding.duration import duration_text
 from portweave.encoding.json_text import is_list, is_object
@@ -131,22 +131,25 @@ def begin(terms: Terms, now_s: float) -> Lifetime:
     return Lifetime(terms, now_s, now_s, "up")
 
 
-def join(life: Lifetime, terms: Terms, now_s: float) -> Lifetime:
+def join(life: Lifetime, terms: Terms, now_s: float, around: Collection[int] = ()) -> Lifetime:
     """A further `up` for the running stack. It never shortens the life of a stack without an end.
 
     With options it adds its owners, and its limits replace those of the stack. Without options it
-    takes the stack over from its owners. A time limit begins again in each case.
+    takes the stack over from its owners, unless one of them has run it. A time limit begins again
+    in each case.
 
     Args:
         life: The lifetime so far.
         terms: From the options of this `up`.
         now_s: The time.
+        around: Pids of the processes around this `up`: its parent, and so on.
     """
     kept = replace(life, kept_s=now_s, used_s=now_s, use="up")
     if life.is_forever:
         return kept
     before = life.terms
-    owners = () if terms.is_forever else _union(before.owners, terms.owners)
+    is_taken = terms.is_forever and not any(one.pid in around for one in before.owners)
+    owners = () if is_taken else _union(before.owners, terms.owners)
     after = Terms(owners, terms.ttl_s or before.ttl_s, terms.idle_s or before.idle_s)
     return replace(kept, terms=after, last_owner=None, ownerless_s=None)
 
@@ -249,7 +252,7 @@ def told_join(before: Lifetime, after: Lifetime, terms: Terms, now_s: float) -> 
             )
         return f"the stack {told_end(after, now_s)}"
     owners = before.terms.owners or (() if before.last_owner is None else (before.last_owner,))
-    if owners:
+    if owners and not after.terms.owners:
         names = " and ".join(map(str, owners))
         return f"this up takes the stack over from {names}; the stack {told_end(after, now_s)}"
     return ""

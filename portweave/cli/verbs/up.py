@@ -98,7 +98,7 @@ not used for a time. portweave keep changes them. Without them it goes on until 
 
 If the stack runs already, up starts missing services and follows the stack. Ctrl-C then only ends
 the following. The stack gets the owner of this up besides its own. An up without an owner takes it
-over from its owners.
+over from its owners, unless one of these runs it.
 
 Each service finds its port in PORT, the ports of the others in their variables, and its URL in
 PORTWEAVE_URL: http://NAME.PROJECT.localhost:1355, in a linked worktree

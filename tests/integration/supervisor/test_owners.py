@@ -1,6 +1,7 @@
 """Stacks with owners and limits, as users start, keep and list them."""
 
 import json
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -79,6 +80,14 @@ def test_a_stack_ends_when_its_time_is_up(
     assert ended["endedBecause"] == "its time of 200ms is up"
     assert ended["lastUse"] == "keep"
     assert ended["lastUsedAt"] < ended["endedAt"]
+
+
+def test_an_owner_may_run_up_again(stack: "Detached") -> None:
+    # The tests run the command, so they are among the processes around it.
+    stack.up("--owner", str(os.getpid()))
+    assert "takes the stack over" not in stack.up()
+    assert row(stack)["owner"]["pid"] == os.getpid()
+    stack.down()
 
 
 def test_the_largest_stack_comes_first(stack: "Detached") -> None:

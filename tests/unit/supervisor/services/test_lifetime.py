@@ -30,8 +30,8 @@ def ends(owner: Owner, at_s: float) -> Step:
     return lambda life: end_owner(life, owner, at_s)
 
 
-def up(at_s: float, terms: Terms = FOREVER) -> Step:
-    return lambda life: join(life, terms, at_s)
+def up(at_s: float, terms: Terms = FOREVER, around: tuple[int, ...] = ()) -> Step:
+    return lambda life: join(life, terms, at_s, around)
 
 
 def kept(at_s: float, terms: Terms = FOREVER, *, forever: bool = False) -> Step:
@@ -60,6 +60,12 @@ HISTORIES: dict[str, tuple[Terms, list[Step], Due | None]] = {
     "a further up adds its owner": (OWNED, [up(5, Terms((TWO,))), ends(TWO, 6)], None),
     "an owner is added once": (OWNED, [up(5, OWNED), ends(ONE, 50)], Due(80, ENDED)),
     "an up without an owner takes over": (OWNED, [up(5), ends(ONE, 50)], None),
+    "an up that its owner runs does not take over": (
+        Terms((ONE, TWO), 100),
+        [up(5, around=(99, 11)), ends(ONE, 6), ends(TWO, 7)],
+        Due(37, "its owner codex (pid 12) has ended"),
+    ),
+    "an up that another process runs takes over": (OWNED, [up(5, around=(99, 12))], None),
     "an up takes over in the pause": (OWNED, [ends(ONE, 50), up(60)], None),
     "a new owner takes over in the pause": (OWNED, [ends(ONE, 50), up(60, Terms((TWO,)))], None),
     "a keep takes over in the pause": (OWNED, [ends(ONE, 50), kept(60)], None),
@@ -124,6 +130,7 @@ def test_a_further_up_is_told_what_it_changes() -> None:
         "this up takes the stack over from claude (pid 11); the stack goes on until portweave down"
     )
     assert told_join(owned, join(owned, FOREVER, 1), FOREVER, 1) == taken
+    assert told_join(owned, join(owned, FOREVER, 1, (11,)), FOREVER, 1) == ""
     ended = end_owner(owned, ONE, 1)
     assert told_join(ended, join(ended, FOREVER, 2), FOREVER, 2) == taken
     both = "the stack ends with the last of claude (pid 11) and codex (pid 12)"
