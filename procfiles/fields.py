@@ -176,7 +176,8 @@ def nonblank_text_of(value: Value, keys: Keys, issues: Issues) -> str | None:
     """A text that is not blank; None, and an issue, for any other value."""
     text = text_of(value, keys, issues)
     if text is not None and not text.strip():
-        issues.add(keys, f"{keys[-1]} must not be empty")
+        what = "a text of the list" if isinstance(keys[-1], int) else keys[-1]
+        issues.add(keys, f"{what} must not be empty")
         return None
     return text
 

@@ -8,6 +8,16 @@ if TYPE_CHECKING:
 
 _EXAMPLE = ("web: npm start", "api: python3 app.py")
 _COMPOSE = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
+# File that is almost named as a definition file -> the right name.
+_OWN = {
+    "portweave.json": "portweave.config.json",
+    "portweave.config.yaml": "portweave.yaml",
+    "portweave.config.yml": "portweave.yaml",
+    ".portweave.yaml": "portweave.yaml",
+    ".portweave.yml": "portweave.yaml",
+    "procfile": "Procfile",
+    "procfile.dev": "Procfile.dev",
+}
 # File -> the tool, and where it has its commands.
 _TOOLS = {
     "process-compose.yaml": ("process-compose", "processes"),
@@ -55,6 +65,9 @@ def advise(
     procfiles = sorted(name for name in names if name.startswith("Procfile."))
     if procfiles:
         return Advice(f"{procfiles[0]} is here: name it, as portweave up -f {procfiles[0]}")
+    for name, right in _OWN.items():
+        if name in names:
+            return Advice(f"{name} is here, and is not read: rename it to {right}")
     if ".overmind.env" in names:
         text = ".overmind.env is here, but no Procfile: create one with a line for each service"
         return Advice(text, _EXAMPLE)

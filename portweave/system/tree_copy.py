@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 
 from portweave.system.files import write_all
+from portweave.system.still_waiting import still
 
 # ioctl_ficlonerange(2): the new file shares the blocks of the old one.
 _FICLONE = 0x40049409
@@ -143,7 +144,7 @@ def _copy(
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
             new = os.open(temporary, flags, 0o600, dir_fd=staging)
             try:
-                _fill(old, new, change)
+                _fill(old, new, change, name)
             except BaseException:
                 os.close(new)
                 raise
@@ -174,11 +175,12 @@ def _give_name(folders: tuple[int, int], temporary: str, name: str) -> bool:
     return True
 
 
-def _fill(old: int, new: int, change: Change | None) -> None:
+def _fill(old: int, new: int, change: Change | None, name: str) -> None:
     if change is not None:
         write_all(new, change(b"".join(_pieces(old))))
     elif not _has_shared_blocks(old, new):
         for piece in _pieces(old):
+            still(f"the copy of {name}")
             write_all(new, piece)
 
 

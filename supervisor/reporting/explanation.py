@@ -1,5 +1,6 @@
 """Pure. What is wrong with an instance, and which instance causes it: the text of `why`."""
 
+from portweave.encoding.duration import duration_text
 from portweave.encoding.value import (
     replace,
     value,
@@ -188,8 +189,15 @@ def _not_ready(
         if error.message not in text:
             text += f"; it has printed an error: {_error_text(error)}"
         return Cause(kind, text, place=error.place, lines=error.excerpt)
-    text = why or "it was started, and is not ready yet"
+    text = why or _running_for(plan, life, now_s)
     return Cause(kind, text, lines=printed.lines)
+
+
+def _running_for(plan: InstancePlan, life: Life, now_s: float) -> str:
+    """How long an instance has run that has nothing to tell of itself."""
+    seconds = max(0.0, now_s - (now_s if life.started_s is None else life.started_s))
+    text = f"it has run for {duration_text(max(1, round(seconds)))}"
+    return f"{text} of at most {duration_text(plan.ready.timeout_s)}" if plan.oneshot else text
 
 
 def _error_text(error: "PrintedError") -> str:

@@ -313,7 +313,7 @@ x-anything: {a: [1]}
         ({"command": ""}, "api.command: command must not be empty"),
         ({"command": " "}, "api.command: command must not be empty"),
         ({"command": []}, "api.command: command must not be empty"),
-        ({"command": [""]}, "api.command.0: 0 must not be empty"),
+        ({"command": [""]}, "api.command.0: a text of the list must not be empty"),
         ({"command": ["x", None]}, f"api.command.1: {EXPECTED} string, received null"),
         ({"command": 1}, f"api.command: {EXPECTED} string or array, received number"),
         ({"command": None}, f"api.command: {EXPECTED} string or array, received null"),

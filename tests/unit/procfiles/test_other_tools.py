@@ -46,6 +46,13 @@ EXAMPLE = ("web: npm start", "api: python3 app.py")
             EXAMPLE,
         ),
         (
+            ["portweave.json", "compose.yaml"],
+            [],
+            [],
+            "portweave.json is here, and is not read: rename it to portweave.config.json",
+            (),
+        ),
+        (
             ["mprocs.yaml"],
             [],
             [],

@@ -111,6 +111,17 @@ def test_an_incomplete_file_lies_in_the_staging_folder(
     assert (seen, os.listdir(here), os.listdir(staging)) == ([[]], ["key"], [])
 
 
+def test_a_copy_tells_that_it_goes_on(
+    trees: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("portweave.system.tree_copy.still", told.append)
+    monkeypatch.setattr("portweave.system.tree_copy._has_shared_blocks", lambda *_: False)
+    (trees[0] / "key").write_bytes(b"x" * 1_500_000)
+    assert copy(trees, "key")
+    assert told == ["the copy of key"] * 2
+
+
 def test_contents_can_be_changed(trees: tuple[Path, Path]) -> None:
     (trees[0] / ".env").write_text("A=1")
     assert copy_file(str(trees[0]), str(trees[1]), ".env", bytes.lower)

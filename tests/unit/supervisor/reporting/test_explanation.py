@@ -19,6 +19,7 @@ from portweave.supervisor.services.plan import (
     Condition,
     InstancePlan,
     Need,
+    ReadyPlan,
 )
 from portweave.supervisor.services.readiness_rules import (
     Failed,
@@ -176,6 +177,16 @@ def test_the_explanation_names_what_is_wrong(name: str) -> None:
     cause = explain(SERVER, life, last, pending, printed, 100.0, stopped_by_user=False)
     assert cause.kind == kind
     assert text in cause.text
+
+
+@pytest.mark.parametrize(
+    ("oneshot", "text"),
+    [(False, "it has run for 1m10s"), (True, "it has run for 1m10s of at most 10m")],
+)
+def test_an_instance_with_nothing_to_tell_has_its_time(*, oneshot: bool, text: str) -> None:
+    job = replace(SERVER, oneshot=oneshot, ready=ReadyPlan(timeout_s=600))
+    life = Life(Phase.STARTING, started_s=30.2)
+    assert explain(job, life, None, "", NOTHING, 100.0, stopped_by_user=False).text == text
 
 
 def test_an_instance_that_the_user_stopped_is_explained_as_such() -> None:
