@@ -1,4 +1,4 @@
-"""Write a stack as systemd user units: one service per instance, and a target.
+"""Pure. Write a stack as systemd units: one service per instance, and a target.
 
 systemd.service(5), systemd.exec(5), systemd.unit(5), systemd.syntax(7).
 """
@@ -17,12 +17,20 @@ from portweave.exports.model import (
     labels_of,
 )
 from portweave.exports.remarks import CHANGED, INFO, LOST, Remark, merged
+from portweave.exports.systemd_options import (
+    SystemdOptions,
+    assumptions,
+    execution_lines,
+    placed,
+    restart_lines,
+)
 from portweave.supervisor.services.plan import (
     Condition,
     When,
 )
 
 FORM = "systemd"
+_PLAIN = SystemdOptions()
 _PAUSE_S = 0.2
 # How long units wait for an instance that only may listen.
 _GUESS_S = 10
@@ -30,26 +38,38 @@ _GUESS_S = 10
 _LONGEST = 200
 
 
-def export(stack: Stack) -> Exported:
+def export(stack: Stack, options: SystemdOptions = _PLAIN) -> Exported:
     """Return the units of a stack.
+
+    Args:
+        stack: The stack.
+        options: Settings of the command line.
 
     Raises:
         ExportNameError: Two units would get the same name.
     """
+    stack = placed(stack, options)
     base = f"portweave-{_safe(stack.project)}-{_safe(stack.namespace)}"
     labels = labels_of((unit.name for unit in stack.units), _safe, _LONGEST - len(base))
     names = {name: f"{base}-{label}.service" for name, label in labels.items()}
     target = f"{base}.target"
-    remarks = [*stack.remarks, *export_line_remarks(stack.units, "systemd")]
-    remarks += [remark for unit in stack.units for remark in _remarks(unit, _secrets(unit, stack))]
+    remarks = [
+        *stack.remarks,
+        *assumptions(stack, options),
+        *export_line_remarks(stack.units, "systemd"),
+    ]
+    remarks += [remark for unit in stack.units for remark in _remarks(unit, stack, options)]
     told = merged(remarks)
-    files = [(target, _target(stack, list(names.values()), told))]
+    files = [(target, _target(stack, list(names.values()), told, options))]
     # Units share their defaults, of which a large stack has thousands.
     own = {"PATH": stack.path} if stack.path else {}
     defaults = {id(u.defaults): u.defaults for u in stack.units}
     shared = {key: _variable_lines({**own, **found}) for key, found in defaults.items()}
     files += [
-        (names[unit.name], _service(unit, stack, target, names, shared[id(unit.defaults)]))
+        (
+            names[unit.name],
+            _service(unit, stack, options, target, names, shared[id(unit.defaults)]),
+        )
         for unit in stack.units
     ]
     return Exported(tuple(files), told)
@@ -59,7 +79,9 @@ def _safe(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9:_.-]+", "-", name)
 
 
-def _target(stack: Stack, names: list[str], told: tuple[Remark, ...]) -> str:
+def _target(
+    stack: Stack, names: list[str], told: tuple[Remark, ...], options: SystemdOptions
+) -> str:
     lines = [
         "[Unit]",
         f"Description={_line(f'{stack.project}, worktree {stack.namespace}')}",
@@ -67,19 +89,26 @@ def _target(stack: Stack, names: list[str], told: tuple[Remark, ...]) -> str:
         *(f"Wants={name}" for name in names),
         "",
         "[Install]",
-        "WantedBy=default.target",
+        f"WantedBy={'multi-user' if options.system else 'default'}.target",
     ]
-    return header(FORM, told) + "\n".join(lines) + "\n"
+    return header(FORM, told, f"systemd {options.version}") + "\n".join(lines) + "\n"
 
 
 def _service(
-    unit: Unit, stack: Stack, target: str, names: Mapping[str, str], defaults: list[str]
+    unit: Unit,
+    stack: Stack,
+    options: SystemdOptions,
+    target: str,
+    names: Mapping[str, str],
+    defaults: list[str],
 ) -> str:
     lines = [
         "[Unit]",
         f"Description={_line(f'{unit.name} of {stack.project}, worktree {stack.namespace}')}",
         f"PartOf={target}",
     ]
+    if options.system:
+        lines.append("After=network.target")
     for need in unit.needs:
         # A dependency that only must have started may end again.
         kind = "Wants" if need.condition is Condition.STARTED else "Requires"
@@ -96,6 +125,7 @@ def _service(
     if unit.ready.notify:
         lines.append("NotifyAccess=all")
     lines.append(f"WorkingDirectory={_path(unit.folder)}")
+    lines += execution_lines(unit, options, stack.root)
     # A later line wins over an earlier one.
     lines += [*defaults, *_variable_lines(unit.settled)]
     if unit.passed:
@@ -114,7 +144,7 @@ def _service(
     when = When.ON_FAILURE if unit.oneshot and unit.restart.when is When.ALWAYS else None
     lines.append(f"Restart={(when or unit.restart.when).value}")
     if unit.restart.when is not When.NO:
-        lines.append("RestartSec=500ms")
+        lines += restart_lines(options)
     lines += [
         f"KillSignal={unit.stop_signal}",
         "KillMode=control-group",
@@ -125,7 +155,7 @@ def _service(
         "[Install]",
         f"WantedBy={target}",
     ]
-    return header(FORM, [*_remarks(unit, _secrets(unit, stack))]) + "\n".join(lines) + "\n"
+    return header(FORM, merged(_remarks(unit, stack, options))) + "\n".join(lines) + "\n"
 
 
 def _variable_lines(variables: Mapping[str, str]) -> list[str]:
@@ -182,19 +212,19 @@ def _secrets(unit: Unit, stack: Stack) -> str:
     return f"%E/portweave/{_safe(stack.project)}-{_safe(stack.namespace)}-{_safe(unit.service)}.env"
 
 
-def _remarks(unit: Unit, secrets: str) -> Iterator[Remark]:
+def _remarks(unit: Unit, stack: Stack, options: SystemdOptions) -> Iterator[Remark]:
     names = (unit.name,)
     yield from unit.remarks
     if unit.hidden:
-        path = secrets.replace("%E", "~/.config")
+        path = _secrets(unit, stack).replace("%E", options.settings_folder)
         text = f"write {', '.join(unit.hidden)} into {path}, with mode 600"
         yield Remark(INFO, "secrets", text, names)
     if unit.ready.log is not None:
         yield Remark(LOST, "ready", "log: for systemd it is ready once it runs", names)
     if unit.ready.probes and unit.ready.written:
         yield Remark(CHANGED, "ready", "systemd does not probe it after it is ready", names)
-    if unit.restart.when is not When.NO:
-        text = "it restarts every 0.5 s, without growing delays"
+    if unit.restart.when is not When.NO and not options.has_growing_pauses:
+        text = "it restarts every 0.5 s; --systemd 254 has growing pauses"
         yield Remark(CHANGED, "restart", text, names)
     if unit.oneshot and unit.restart.when is When.ALWAYS:
         text = "always: systemd allows only on-failure for a oneshot service"

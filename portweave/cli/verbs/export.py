@@ -21,12 +21,15 @@ TYPE_CHECKING = False  # `typing` costs as much as the work
 if TYPE_CHECKING:
     from portweave.exports.kubernetes_model import ClusterOptions
     from portweave.exports.model import Exported
+    from portweave.exports.systemd_options import SystemdOptions
     from portweave.planning.project import Project
     from portweave.planning.stack_request import StartOptions
 
 CONTAINERS = "Options of compose and kubernetes"
 KUBERNETES = "Options of kubernetes"
 _OF_KUBERNETES = ("storage", "domain", "ingress_class", "wait_image", "bus", "kustomize")
+SYSTEMD = "Options of systemd"
+_OF_SYSTEMD = ("system", "run_as", "prefix", "systemd")
 FORMS = ("systemd", "compose", "kubernetes")
 OPTIONS = (
     Option(
@@ -73,6 +76,20 @@ OPTIONS = (
         about="write a kustomize base and the worktree's overlay",
         group=KUBERNETES,
     ),
+    Option("--system", about="units for the system, not for your user", group=SYSTEMD),
+    Option("--run-as", metavar="USER", about="with --system: the user of the units", group=SYSTEMD),
+    Option(
+        "--prefix",
+        metavar="DIR",
+        about="the folder that the worktree will be in, by default its own",
+        group=SYSTEMD,
+    ),
+    Option(
+        "--systemd",
+        metavar="VERSION",
+        about="the version of systemd; 254 has growing pauses",
+        group=SYSTEMD,
+    ),
     Option("--scale", metavar="NAME=N", values="counts", many=True, about="N instances of one"),
     Option(
         "--profile", metavar="NAME", values="profiles", many=True, about="the services of it too"
@@ -87,6 +104,7 @@ Print the stack, or the named services and what they need, as
                portweave export systemd -o ~/.config/systemd/user
                systemctl --user daemon-reload
                systemctl --user start portweave-NAME.target
+               with --system, --run-as and --prefix: units for another machine
   compose      a compose.yaml; ports are published on 127.0.0.1
   kubernetes   a Namespace for the worktree, with a file for each service:
                portweave export kubernetes -o manifests
@@ -126,6 +144,9 @@ def run(args: Args) -> int:
     for name in _OF_KUBERNETES:
         if form != "kubernetes" and args.flag(name):
             raise UsageError(f"--{name.replace('_', '-')} is for kubernetes")
+    for name in _OF_SYSTEMD:
+        if form != "systemd" and args.flag(name):
+            raise UsageError(f"--{name.replace('_', '-')} is for systemd")
     folder = args.text("output")
     allowed = args.texts("allow")
     for key in allowed:
@@ -155,7 +176,11 @@ def run(args: Args) -> int:
         )
         data = {service.name: service.data for service in project.definitions.services}
         stack, dockerfiles = with_images(stack, data, choice)
-    options = [_cluster_options(args, project)] if form == "kubernetes" else []
+    options: list[object] = []
+    if form == "kubernetes":
+        options.append(_cluster_options(args, project))
+    elif form == "systemd":
+        options.append(_systemd_options(args))
     exported: Exported = import_module(f"portweave.exports.{form}").export(stack, *options)
     lost = lost_keys(exported.remarks, allowed) if args.flag("check") else []
     if folder is not None and not lost:
@@ -201,6 +226,30 @@ def _options(options: "StartOptions", project: "Project", form: str) -> "StartOp
 
     profiles = {name for one in project.definitions.services for name in one.profiles}
     return replace(options, profiles=(*options.profiles, *sorted(profiles)))
+
+
+def _systemd_options(args: Args) -> "SystemdOptions":
+    import re
+
+    from portweave.exports.systemd_options import OLDEST, SystemdOptions
+
+    run_as, prefix = args.text("run_as") or "", args.text("prefix") or ""
+    if args.flag("system") != bool(run_as):
+        raise UsageError("--system and --run-as go together", hint="--system --run-as shop")
+    # systemd.io/USER_NAMES: the strict rule.
+    if run_as and not re.fullmatch(r"[a-z_][a-z0-9_-]{0,30}", run_as):
+        raise UsageError(f"--run-as takes the name of a user, received {run_as!r}")
+    if prefix and not prefix.startswith("/"):
+        raise UsageError("--prefix takes an absolute path", hint="--prefix /srv/shop")
+    version = args.text("systemd") or str(OLDEST)
+    if not re.fullmatch(r"[0-9]{3}", version) or int(version) < OLDEST:
+        raise UsageError(f"--systemd takes a version from {OLDEST}, received {version!r}")
+    return SystemdOptions(
+        system=args.flag("system"),
+        run_as=run_as,
+        prefix=os.path.normpath(prefix) if prefix else "",
+        version=int(version),
+    )
 
 
 def _cluster_options(args: Args, project: "Project") -> "ClusterOptions":

@@ -271,9 +271,11 @@ def test_kubernetes(cli: "Cli", shop: Path) -> None:
     assert any("secrets.env: kubectl ignores lines" in note for note in notes)
 
 
-def test_systemd_takes_its_units(cli: "Cli", shop: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("flavour", ["--user", "--system"])
+def test_systemd_takes_its_units(cli: "Cli", shop: Path, tmp_path: Path, flavour: str) -> None:
     folder = tmp_path / "units"
-    done = cli("export", "systemd", "-o", folder, cwd=shop)
+    words = () if flavour == "--user" else ("--system", "--run-as", "nobody")
+    done = cli("export", "systemd", *words, "-o", folder, cwd=shop)
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
     names = sorted(path.name for path in folder.iterdir())
@@ -293,9 +295,9 @@ def test_systemd_takes_its_units(cli: "Cli", shop: Path, tmp_path: Path) -> None
     assert 'Environment="GREETING=it costs $5 of main"' in api
     if shutil.which("systemd-analyze") is None:
         pytest.skip("there is no systemd-analyze")
-    words = ["systemd-analyze", "--user", "verify"]
+    verify = ["systemd-analyze", flavour, "verify"]
     checked = subprocess.run(
-        [*words, *map(str, folder.iterdir())],
+        [*verify, *map(str, folder.iterdir())],
         env=cli.env({"SYSTEMD_LOG_LEVEL": "warning"}),
         capture_output=True,
         text=True,
@@ -381,6 +383,11 @@ def test_only_named_services_and_their_dependencies_are_exported(cli: "Cli", sho
         (["compose", "--check", "--allow", "wach"], "there is no key 'wach'"),
         (["compose", "--allow", "watch"], "--allow goes with --check"),
         (["compose", "--image", "web"], "--image takes NAME=IMAGE"),
+        (["systemd", "--system"], "--system and --run-as go together"),
+        (["systemd", "--system", "--run-as", "a b"], "--run-as takes the name"),
+        (["systemd", "--prefix", "srv"], "--prefix takes an absolute path"),
+        (["systemd", "--systemd", "9"], "--systemd takes a version"),
+        (["compose", "--prefix", "/srv"], "--prefix is for systemd"),
         (["compose", "--storage", "1Gi"], "--storage is for kubernetes"),
         (["systemd", "--tag", "1"], "--tag is for compose and kubernetes"),
         (["kubernetes", "--storage", "much"], "--storage takes a size"),

@@ -5,9 +5,10 @@ import re
 import pytest
 
 from portweave.errors import ExportNameError
-from portweave.exports.model import Unit
+from portweave.exports.model import Hidden, Unit
 from portweave.exports.remarks import Remark
 from portweave.exports.systemd import export
+from portweave.exports.systemd_options import SystemdOptions, gains_privileges
 from portweave.supervisor.services.plan import (
     Condition,
     Need,
@@ -177,3 +178,71 @@ def test_two_services_with_one_label_are_refused() -> None:
         export(stack(unit("a b"), unit("a,b")))
     with pytest.raises(ExportNameError, match="more than"):
         export(stack(unit("a" * 300)))
+
+
+SYSTEM = SystemdOptions(system=True, run_as="shop", prefix="/srv/shop", version=254)
+
+
+def test_system_units_run_as_a_user_where_the_worktree_will_be() -> None:
+    one = unit(
+        argv=("/bin/sh", "-c", "exec /code/shop/bin/run --dir /code/shop-2 /code/shop"),
+        folder="/code/shop/back",
+        settled={"PORTWEAVE_WORKTREE": "/code/shop", "LIB": "/code/shop/a:/code/shop/b"},
+        defaults={"DATA": "/code/shop/.data", "OTHER": "/code/shopping"},
+        files=(ENV_FILE,),
+        ready=ReadyPlan(exec=("/code/shop/check",), written=True),
+        hidden={"KEY": Hidden("KEY")},
+    )
+    path = "/home/me/bin:/code/shop/node_modules/.bin:/usr/bin"
+    result = export(stack(one, path=path), SYSTEM)
+    files = dict(result.files)
+    text = files["portweave-shop-main-web.service"]
+    for line in (
+        "After=network.target",
+        "User=shop",
+        "WorkingDirectory=/srv/shop/back",
+        'Environment="PORTWEAVE_WORKTREE=/srv/shop"',
+        'Environment="LIB=/srv/shop/a:/srv/shop/b"',
+        'Environment="DATA=/srv/shop/.data"',
+        'Environment="OTHER=/code/shopping"',
+        'ExecStart=/bin/sh "-c" "exec /srv/shop/bin/run --dir /code/shop-2 /srv/shop"',
+        "EnvironmentFile=-/srv/shop/.env",
+        "EnvironmentFile=%E/portweave/shop-main-web.env",
+        "NoNewPrivileges=yes",
+        "ProtectSystem=full",
+        "RestartSteps=6",
+        "RestartMaxDelaySec=30s",
+    ):
+        assert f"\n{line}\n" in text
+    assert 'Environment="PATH=/srv/shop/node_modules/.bin:/usr/local/sbin:' in text
+    assert "/home/me" not in text
+    assert "/srv/shop/check" in text
+    target = files["portweave-shop-main.target"]
+    assert "WantedBy=multi-user.target" in target
+    assert "# It needs systemd 254 or newer." in target
+    told = [remark.line() for remark in result.remarks]
+    assert "info (workingDir): the worktree is expected in /srv/shop" in told
+    assert any("/etc/portweave/shop-main-web.env" in line for line in told)
+    assert not any(line.startswith("changed (restart)") for line in told)
+
+
+def test_user_units_have_only_what_a_user_manager_can_do() -> None:
+    text = text_of(unit())
+    assert "\nNoNewPrivileges=yes\n" in text
+    assert "ProtectSystem" not in text
+    assert "User=" not in text
+    assert "RestartSteps" not in text
+
+
+def test_a_command_that_changes_its_user_runs_without_hardening() -> None:
+    one = unit(argv=("/bin/sh", "-c", "exec sudo -u db postgres"))
+    result = export(stack(one))
+    assert "NoNewPrivileges" not in dict(result.files)["portweave-shop-main-web.service"]
+    assert any("without hardening" in remark.text for remark in result.remarks)
+    assert not gains_privileges(unit(argv=("npm", "run", "sudoku", "x/su")))
+
+
+def test_a_worktree_in_a_read_only_folder_can_be_written() -> None:
+    options = SystemdOptions(system=True, run_as="shop", prefix="/usr/share/shop")
+    text = dict(export(stack(unit()), options).files)["portweave-shop-main-web.service"]
+    assert "\nReadWritePaths=/usr/share/shop\n" in text
