@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.support.detached_stacks import Detached
 
 # Their own tests start these in a new interpreter, on a terminal or in the background.
-ELSEWHERE = {"ask", "attach", "hosts", "panel", "proxy", "top", "trust"}
+ELSEWHERE = {"ask", "attach", "hosts", "mcp", "panel", "proxy", "top", "trust"}
 LINES = [
     *(
         "setup",
@@ -34,7 +34,15 @@ LINES = [
         "logs",
     ),
     *("restart api", "stop api", "start api", "kill -s WINCH api", "scale api=2", "reload"),
-    *("exec web -- true", "run -- true", "why web", "ls", "routes", "alias other 5432"),
+    *(
+        "exec web -- true",
+        "run -- true",
+        "why web",
+        "settle --timeout 20",
+        "ls",
+        "routes",
+        "alias other 5432",
+    ),
     *(
         "check",
         "graph",
@@ -44,6 +52,8 @@ LINES = [
         "version",
         "lease",
         "explain",
+        "agents init --print",
+        "integrate cursor",
     ),
     *("doctor", "down", "prune", "clean --yes"),
 ]
