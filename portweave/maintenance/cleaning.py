@@ -67,6 +67,9 @@ _WORKTREE_FILES = {
     "logs": re.compile(r".+\.(log(\.\d+)?|idx\.\d+)"),
     "runs": re.compile(r".+\.json(\.tmp\.\d+)?"),
 }
+# In `runs/`, each service has a folder with what is kept of its failed runs.
+_RUNS = "runs"
+_DOSSIER = re.compile(r"\d+\.json(\.tmp\.\d+)?")
 _NOTHING = re.compile(r"(?!)")
 _PROXY_FILE = re.compile(
     r"(proxy\.(pid|port|owner|tls|any-user|lock|turn|log)"
@@ -80,8 +83,8 @@ class Leftover:
     """Something that can be removed.
 
     Attributes:
-        kind: `worktree`, `block`, `registry`, `stack`, `socket`, `lease`, `proxy`, `ca`, `hosts` or
-            `trust`.
+        kind: `worktree`, `block`, `registry`, `stack`, `socket`, `learned`, `lease`, `proxy`, `ca`,
+            `hosts` or `trust`.
         path: Where it is.
         about: A short description.
         remove: Removes it; it may return lines to print.
@@ -143,7 +146,8 @@ def worktree_leftovers(root: str) -> Found:
             path = f"{inner}/{name}".lstrip("/")
             if pattern.fullmatch(name):
                 own.append(path)
-                counts[inner] = counts.get(inner, 0) + 1
+                kind = inner.rpartition("/")[0] if pattern is _DOSSIER else inner
+                counts[kind] = counts.get(kind, 0) + 1
             elif path not in places or os.path.islink(f"{folder}/{path}"):
                 foreign.append(path)
     if own or not foreign:
@@ -166,6 +170,11 @@ def _places(folder: str) -> dict[str, re.Pattern[str]]:
             places["namespaces"] = _NOTHING
             for inner, pattern in _WORKTREE_FILES.items():
                 places[f"namespaces/{namespace}/{inner}".rstrip("/")] = pattern
+    for inner in [place for place in places if place.rpartition("/")[2] == _RUNS]:
+        runs = f"{folder}/{inner}"
+        for name in () if os.path.islink(runs) else _names(runs):
+            if os.path.isdir(f"{runs}/{name}") and not os.path.islink(f"{runs}/{name}"):
+                places[f"{inner}/{name}"] = _DOSSIER
     return places
 
 
@@ -243,6 +252,15 @@ def ended_leftovers(environ: Mapping[str, str]) -> Found:
     if count:
         about = f"how stacks have ended ({count})"
         yield Leftover("stack", folder, about, partial(_remove_folder, folder))
+
+
+def learned_leftovers(environ: Mapping[str, str]) -> Found:
+    """Find what is remembered of commands: whether they listen, and how they react to edits."""
+    for name in ("listened", "settle"):
+        folder = f"{state_dir(environ)}/{name}"
+        if count := len(_names(folder)):
+            about = f"what is known of commands ({count})"
+            yield Leftover("learned", folder, about, partial(_remove_folder, folder))
 
 
 def _remove_folder(path: str) -> None:

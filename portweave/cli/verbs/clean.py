@@ -26,6 +26,7 @@ from portweave.maintenance.cleaning import (
     drop_empty,
     ended_leftovers,
     hosts_leftovers,
+    learned_leftovers,
     lease_leftovers,
     name_leftovers,
     proxy_leftovers,
@@ -120,6 +121,7 @@ def _found(args: Args, root: str, *, is_all: bool) -> Found:
         yield from worktree_leftovers(place)
     yield from stack_leftovers(environ)
     yield from ended_leftovers(environ)
+    yield from learned_leftovers(environ)
     yield from lease_leftovers(environ)
     yield from registry_leftovers(environ)
     if args.flag("ports"):

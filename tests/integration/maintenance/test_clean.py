@@ -82,7 +82,7 @@ def test_it_removes_what_this_worktree_has(folder: Path, home: Path, cli: "Cli")
 
 def test_files_of_chosen_namespaces_are_removed_too(folder: Path, cli: "Cli") -> None:
     chosen = folder / ".portweave/namespaces/second"
-    for name in ("current.env", "logs/web.log", "runs/web.json"):
+    for name in ("current.env", "logs/web.log", "runs/web.json", "runs/web.2/7.json"):
         (chosen / name).parent.mkdir(parents=True, exist_ok=True)
         (chosen / name).write_text("X=1\n")
     (chosen / "mine.txt").write_text("not portweave's")
@@ -196,6 +196,8 @@ def test_all_that_is_left_on_the_machine(
     cli("trust", cwd=folder)
     assert (state / "proxy" / "ca-key.pem").exists()
     (state / "stacks").mkdir()
+    (state / "settle").mkdir()
+    (state / "settle" / "0123.json").write_text("{}")
     (state / "stacks" / "old-0123456789ab.lock").touch()
     stale_path = socket_path(cli.environ, str(state / "stacks"), "old-0123456789ab")
     with socket.socket(socket.AF_UNIX) as stale:
@@ -216,6 +218,7 @@ def test_all_that_is_left_on_the_machine(
         f"{key}.json: the stack shop/main ({folder}) was killed",
         "old-0123456789ab.lock: the lock of a stack that has ended",
         f"{stale_path}: a socket without a listener",
+        f"{state}/settle: what is known of commands (1)",
         f"{gone}: the ports of a deleted worktree",
         "a damaged registry that was set aside",
         "the CA: ca-bundle.pem, ca-key.pem, ca.pem",
