@@ -6,6 +6,7 @@ from portweave import errors
 from portweave.encoding.host_labels import instance_host
 from portweave.procfiles.issues import Issues, Spot, nearest
 from portweave.procfiles.model import (
+    Bus,
     Definitions,
     Dependency,
     EnvFile,
@@ -50,6 +51,7 @@ def build(
     drafts: list[Draft] = []
     hooks: tuple[Hook, ...] = ()
     worktree: WorktreeFiles | None = None
+    bus: Bus | None = None
     if document is not None:
         # Imported here: a Procfile alone does not need it.
         from portweave.procfiles import shape
@@ -62,7 +64,7 @@ def build(
         said = shape.read(document, issues, processes=names)
         issues.raise_found(document, shown, texts)
         project_name, env_files, drafts = said.project_name, said.env_files, said.drafts
-        hooks, worktree = said.hooks, said.worktree
+        hooks, worktree, bus = said.hooks, said.worktree, said.bus
     elif not processes:
         raise _without_services(procfile_path, shown.get(procfile_path, procfile_path))
     portless = {draft.service.name for draft in drafts if not draft.port}
@@ -91,6 +93,7 @@ def build(
         env_files=env_files,
         hooks=hooks,
         worktree=worktree,
+        bus=bus,
     )
 
 

@@ -147,6 +147,10 @@ def _wildcard(value: Value, keys: Keys, issues: Issues, draft: Draft) -> None:
     draft.service.wildcard = boolean_of(value, keys, issues)
 
 
+def _exported(value: Value, keys: Keys, issues: Issues, draft: Draft) -> None:
+    draft.service.exported = boolean_of(value, keys, issues)
+
+
 def _tty(value: Value, keys: Keys, issues: Issues, draft: Draft) -> None:
     if value == "auto":
         return
@@ -263,6 +267,12 @@ KEYS = (
         {"type": "boolean"},
         "`true`: it also gets the names below its route, as `tenant.web.shop.localhost`. A name"
         " with a route of its own keeps that route.",
+    ),
+    Key(
+        "exported",
+        _exported,
+        {"type": "boolean"},
+        "`true`: other stacks and machines call it over the bus, which `calls` names.",
     ),
     Key(
         "tty",

@@ -168,6 +168,7 @@ class Service:
         framework: True to detect the framework, False not to, or the framework's name.
         hostname: The name of its route; None for the service's name, False for no route.
         wildcard: Whether the route includes all names below its own.
+        exported: Whether other members of the bus may call it.
         watch: Paths or globs. portweave restarts the service when one of their files changes.
         tty: `auto`, `true` or `false`.
         image: The container image of its export; False to leave it out there, None for no image.
@@ -182,6 +183,7 @@ class Service:
         "env_files",
         "env_var",
         "environment",
+        "exported",
         "framework",
         "group",
         "hostname",
@@ -226,6 +228,7 @@ class Service:
         framework: bool | str = True,
         hostname: str | bool | None = None,
         wildcard: bool = False,
+        exported: bool = False,
         watch: tuple[str, ...] = (),
         tty: str = "auto",
         image: str | bool | None = None,
@@ -252,6 +255,7 @@ class Service:
         self.framework = framework
         self.hostname = hostname
         self.wildcard = wildcard
+        self.exported = exported
         self.watch = watch
         self.tty = tty
         self.image = image
@@ -327,6 +331,29 @@ class WorktreeFiles:
         self.source = source
 
 
+class Bus:
+    """The bus that carries calls to other stacks and machines.
+
+    Attributes:
+        folder: The folder of the definition.
+        url: URLs of its servers, with commas between them.
+        credentials: Path of a credentials file, absolute; empty for none.
+        ca: Path of certificates that check the server's, absolute; empty for the system's.
+        cert: Path of a certificate for the server, absolute; empty for none.
+        key: Path of its key, absolute; empty for none.
+    """
+
+    __slots__ = ("ca", "cert", "credentials", "folder", "key", "url")
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.url = ""
+        self.credentials = ""
+        self.ca = ""
+        self.cert = ""
+        self.key = ""
+
+
 class Definitions:
     """All services of a project.
 
@@ -337,9 +364,10 @@ class Definitions:
         env_files: The .env files of every service, in file order.
         hooks: The hooks, in the order in which they run.
         worktree: What a new worktree gets from another one; None where the key is missing.
+        bus: The bus that carries calls elsewhere; None where the key is missing.
     """
 
-    __slots__ = ("env_files", "hooks", "paths", "project_name", "services", "worktree")
+    __slots__ = ("bus", "env_files", "hooks", "paths", "project_name", "services", "worktree")
 
     def __init__(
         self,
@@ -350,7 +378,9 @@ class Definitions:
         env_files: tuple[EnvFile, ...] = (),
         hooks: tuple[Hook, ...] = (),
         worktree: WorktreeFiles | None = None,
+        bus: Bus | None = None,
     ) -> None:
+        self.bus = bus
         self.paths = paths
         self.services = services
         self.project_name = project_name

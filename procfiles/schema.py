@@ -4,7 +4,7 @@ It says what `shape` accepts in a single file. Some rules are not in it: those t
 services, npm portweave's that each service must have `envVar`, and the syntax of a pattern.
 """
 
-from portweave.procfiles import hook_keys, ready_keys, shape
+from portweave.procfiles import calls_keys, hook_keys, ready_keys, shape
 from portweave.procfiles.definition_keys import SERVICE
 from portweave.procfiles.fields import EXTENSIONS, Key, Schema
 from portweave.procfiles.start_keys import COMMAND, ENV_FILES
@@ -33,6 +33,11 @@ def json_schema() -> Schema:
             "setup": _hook(hook_keys.SETUP),
             "teardown": _hook(hook_keys.TEARDOWN),
             "worktree": _object(hook_keys.WORKTREE),
+            "calls": {
+                **_object(calls_keys.CALLS),
+                "required": ["bus"],
+                "dependentRequired": {"key": ["cert"]},
+            },
         },
     }
 

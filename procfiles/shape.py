@@ -19,7 +19,7 @@ from portweave.procfiles.fields import (
     wrong_type,
 )
 from portweave.procfiles.issues import Issues
-from portweave.procfiles.model import EnvFile, Hook, Service, WorktreeFiles
+from portweave.procfiles.model import Bus, EnvFile, Hook, Service, WorktreeFiles
 from portweave.procfiles.tree import Document, Keys, Value
 
 TYPE_CHECKING = False
@@ -43,12 +43,14 @@ class Shape:
         env_files: Files of variables for all services.
         hooks: The hooks, in the order in which they run.
         worktree: What a new worktree gets from another one; None if the key is missing.
+        bus: The bus that carries calls elsewhere; None if the key is missing.
         drafts: The services, in file order.
         document: The document.
         processes: Names of the processes in a Procfile beside the document.
     """
 
     __slots__ = (
+        "bus",
         "document",
         "drafts",
         "env_files",
@@ -63,6 +65,7 @@ class Shape:
         self.env_files: tuple[EnvFile, ...] = ()
         self.hooks: tuple[Hook, ...] = ()
         self.worktree: WorktreeFiles | None = None
+        self.bus: Bus | None = None
         self.drafts: list[Draft] = []
         self.document = document
         self.processes = processes
@@ -135,6 +138,12 @@ def _hooks(value: Value, keys: Keys, issues: Issues, shape: Shape) -> None:
     from portweave.procfiles.hook_keys import read_hooks
 
     shape.hooks = read_hooks(value, keys, issues, shape.document, shape.folder)
+
+
+def _calls(value: Value, keys: Keys, issues: Issues, shape: Shape) -> None:
+    from portweave.procfiles.calls_keys import read_calls
+
+    shape.bus = read_calls(value, keys, issues, shape.folder)
 
 
 def _worktree(value: Value, keys: Keys, issues: Issues, shape: Shape) -> None:
@@ -253,6 +262,13 @@ ROOT = (
         {"$ref": "#/$defs/worktree"},
         "What a new worktree gets from another one: `copy` (patterns as in `.gitignore`), `link`"
         " (paths), `from` (the other worktree).",
+    ),
+    Key(
+        "calls",
+        _calls,
+        {"$ref": "#/$defs/calls"},
+        "The bus over which stacks on several machines call each other: `bus` (the URL of a NATS"
+        " server), `credentials`, `ca`, `cert`, `key` (files).",
     ),
 )
 _ROOT_NAMES = names(ROOT)

@@ -5,6 +5,7 @@ until all services have ended.
 """
 
 import asyncio
+import contextlib
 import gc
 import os
 import signal
@@ -219,7 +220,7 @@ class Stack:
         )
         self._ended_because = ""
         self._commands: Commands | None = None
-        self._calls = CallGateway(self.engine, plan.calls, self._answer)
+        self._calls = CallGateway(self.engine, plan.calls, self._answer, self.reporter.warn_of_bus)
         self._all_ended = asyncio.Event()
         self._ended_by_client = False
         self._is_removed = False
@@ -491,6 +492,9 @@ class Stack:
         await asyncio.sleep(FINISH_PAUSE_S)
         # In a thread, so that no start or restart waits for it.
         await in_thread(_import_commands)
+        if self.plan.calls.bus is not None:
+            await in_thread(_import_bus)
+            self._calls.join_bus()
         tasks.start(self._watch_worktree)
         gc.freeze()
         gc.enable()
@@ -567,6 +571,11 @@ class Stack:
         self.reporter.close()
         if self._logs is not None:
             self._logs.close()
+
+    @property
+    def bus(self) -> dict[str, object] | None:
+        """The bus of the stack, as `ps --json` prints it; None if it has none."""
+        return self._calls.bus
 
     def has_joined(self, name: str) -> bool:
         """Whether the program of an instance is connected to the hub of calls."""
@@ -671,6 +680,17 @@ def _import_commands() -> None:
     from portweave.supervisor.control import commands
 
     del commands, control_errors, registry_errors, supervision_errors
+
+
+def _import_bus() -> None:
+    """Import what a bus needs, so that it delays no service."""
+    from portweave.supervisor.calls import bus_port
+
+    with contextlib.suppress(ImportError):
+        import nats.aio.client
+
+        del nats
+    del bus_port
 
 
 def _prepare_restart() -> None:

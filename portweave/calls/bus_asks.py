@@ -187,7 +187,9 @@ class Asks:
         if ask is None:
             return
         if no_responders(headers, body):
-            text = f"there is no connection {ask.name!r} on the bus; its realm may be another"
+            text = (
+                f"there is no connection {ask.name!r} on the bus; does it run, and is it exported?"
+            )
             self._fail(number, ConnectionNotFound(text, connection=ask.name))
         elif (values := read_array(body)) is not None:
             self._output.lines.append(jsonrpc.int_answer(number, values))

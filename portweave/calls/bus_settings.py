@@ -78,12 +78,20 @@ def without_user(url: str) -> str:
     return f"{before}{mark}{rest.rpartition('@')[2]}"
 
 
-def read_environment(environ: Mapping[str, str], machine: str) -> BusSettings | None:
+def environment_name(environ: Mapping[str, str]) -> str:
+    """The name of the environment, such as `production`."""
+    return environ.get("PORTWEAVE_ENV") or environ.get("NODE_ENV") or "development"
+
+
+def read_environment(
+    environ: Mapping[str, str], machine: str, place: Place | None = None
+) -> BusSettings | None:
     """The bus that `PORTWEAVE_HUB` names; None if it is not set.
 
     Args:
         environ: The environment.
         machine: The realm, unless `PORTWEAVE_REALM` says otherwise.
+        place: Where the member is; None if variables say so.
 
     Raises:
         ConfigError: A variable cannot be used.
@@ -96,7 +104,7 @@ def read_environment(environ: Mapping[str, str], machine: str) -> BusSettings | 
     except ValueError as error:
         hint = f"as in {HUB}=nats://127.0.0.1:{DEFAULT_PORT}"
         raise ConfigError(f"{HUB} cannot be used: {error}", hint=hint) from None
-    place = Place(
+    place = place or Place(
         environ.get(REALM) or machine,
         environ.get(PROJECT) or "default",
         environ.get(NAMESPACE) or "main",
@@ -105,5 +113,5 @@ def read_environment(environ: Mapping[str, str], machine: str) -> BusSettings | 
         urls,
         checked_place(place),
         credentials=environ.get(CREDENTIALS, ""),
-        env=environ.get("PORTWEAVE_ENV") or environ.get("NODE_ENV") or "development",
+        env=environment_name(environ),
     )

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import os
 import ssl
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any
 
 from portweave.calls.bus_member import BusMember
@@ -29,6 +29,7 @@ PAUSES_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 # Until the client has sent so many bytes, no more are given to it.
 HIGH_WATER_BYTES = 1024 * 1024
 _LOOK_S = 0.005
+_AGAIN_S = 0.1
 # nats-py passes the errors of the server on in small letters.
 _REFUSED = "permissions violation for publish to "
 
@@ -61,6 +62,7 @@ class NatsSession:
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_s = float("inf")
         self._running: asyncio.Task[None] | None = None
+        self._closing = False
         self._on_state: Callable[[], None] = _nothing
         self._sending_bytes = 0
 
@@ -117,9 +119,9 @@ class NatsSession:
                 async with asyncio.timeout(PONG_S):
                     await self._send_all(self._client)
                     await self._client.flush(timeout=PONG_S)  # type: ignore[arg-type]
+        self._closing = True
         if self._running is not None:
-            self._running.cancel()
-            await asyncio.wait((self._running,))
+            await _end((self._running,))
         if self._alarm is not None:
             self._alarm.cancel()
         await self._drop_client()
@@ -140,7 +142,7 @@ class NatsSession:
 
     async def _keep(self) -> None:
         tries = 0
-        while True:
+        while not self._closing:
             if self._client is None:
                 try:
                     await self.connect()
@@ -172,9 +174,7 @@ class NatsSession:
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await _end(tasks)
 
     async def _ping(self, client: "Client") -> None:
         with contextlib.suppress(Exception):
@@ -317,6 +317,15 @@ class NatsSession:
         self._subscribed.clear()
         if client is not None:
             await _drop(client)
+
+
+async def _end(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel tasks until they have ended, because nats-py swallows some cancellations."""
+    left = {task for task in tasks if not task.done()}
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=_AGAIN_S)
 
 
 async def _drop(client: "Client") -> None:

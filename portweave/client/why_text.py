@@ -2,6 +2,7 @@
 
 from math import ceil
 
+from portweave.client.bus_text import bus_line
 from portweave.client.verb_queries import instance_of, shown_line
 from portweave.encoding.json_text import is_list, is_object
 from portweave.encoding.text_style import Span
@@ -90,6 +91,8 @@ def lines_of(row: "Row", *, now_s: float, good_age: str | None) -> list[Line]:
         hint = hint or (advice(kind, guilty) if is_running else _START)
     if hint:
         lines.append(Line((Span("hint:", "hint"), f" {hint}"), 2, 8))
+    if is_object(bus := row.get("bus")):
+        lines.append(Line((bus_line(bus),), 2, 2))
     if kind in _HARMLESS:
         return lines
     last = row.get("lastLines")

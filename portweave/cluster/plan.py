@@ -13,7 +13,14 @@ from importlib.util import find_spec
 from typing import Any, cast
 
 from portweave.allocator.state_folder import CLUSTER
-from portweave.calls.options import Options, check_name, check_number, check_text, check_words
+from portweave.calls.options import (
+    Options,
+    check_flag,
+    check_name,
+    check_number,
+    check_text,
+    check_words,
+)
 from portweave.cluster.option_checks import (
     env_of,
     module_root,
@@ -24,6 +31,7 @@ from portweave.cluster.option_checks import (
 from portweave.encoding.value import value
 from portweave.errors import ConfigError
 from portweave.supervisor.services.plan import (
+    BusPlan,
     CallsPlan,
     InstancePlan,
     ReadyPlan,
@@ -256,8 +264,19 @@ def make_plan(options: Options, environ: Mapping[str, str]) -> StackPlan:
             concurrency=settings.max_concurrency,
             queue=settings.max_queue,
             timeout_s=settings.timeout_s,
+            bus=_bus(os.path.basename(root) or "cluster", environ),
         ),
     )
+
+
+def _bus(project: str, environ: Mapping[str, str]) -> BusPlan | None:
+    """The bus that `PORTWEAVE_HUB` names; None if it is not set."""
+    if not environ.get("PORTWEAVE_HUB"):
+        return None
+    from portweave.planning.bus_plan import bus_plan
+
+    project = environ.get("PORTWEAVE_PROJECT") or project
+    return bus_plan(None, project, environ.get("PORTWEAVE_NAMESPACE") or "main", environ)
 
 
 def _instance(
@@ -302,6 +321,7 @@ def _instance(
         # A connection reports when its routes are declared; any other program need not.
         ready=ReadyPlan(notify=is_python, written=is_python, timeout_s=_READY_WITHIN_S),
         restart=restart_of(options, one.own),
+        exported=check_flag(one.own.get("exported"), "exported", default=False),
     )
 
 

@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from portweave.errors.call_errors import (
         BadPath as BadPath,
+        BusUnreachable as BusUnreachable,
         Cancelled as Cancelled,
         ClusterError as ClusterError,
         ConfigError as ConfigError,
@@ -135,9 +136,9 @@ if TYPE_CHECKING:
 # Module -> its classes, as above.
 _FAMILIES = {
     "call_errors": (
-        "BadPath Cancelled ClusterError ConfigError ConnectionNotFound HubUnreachable"
-        " MessageTooLarge NameTaken NotSerializable Overloaded PeerDied RemoteError"
-        " RequestTimeout RouteNotFound"
+        "BadPath BusUnreachable Cancelled ClusterError ConfigError ConnectionNotFound"
+        " HubUnreachable MessageTooLarge NameTaken NotSerializable Overloaded PeerDied"
+        " RemoteError RequestTimeout RouteNotFound"
     ),
     "command_errors": (
         "AgentFileError NoAllocationError OutputError PruneUnaskedError RemovalUnaskedError"

@@ -187,3 +187,14 @@ class HubUnreachable(ClusterError):  # noqa: N818
     code = "PW1214"
     status = 503
     exit_status = 69
+
+
+class BusUnreachable(ClusterError):  # noqa: N818
+    """The bus of a stack is not connected; it is tried again, and all else works.
+
+    What to do: start the NATS server that `calls` or `PORTWEAVE_HUB` names, or correct its URL.
+    """
+
+    code = "PW1215"
+    status = 503
+    exit_status = 69

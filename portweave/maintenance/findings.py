@@ -18,7 +18,7 @@ Severity = Literal["error", "warning", "note"]
 
 # Codes of errors that are findings, too.
 _ERROR_CODES = frozenset(
-    ("PW0301", "PW0302", "PW0303", "PW0305", "PW0306", "PW0505", "PW1111"),
+    ("PW0301", "PW0302", "PW0303", "PW0305", "PW0306", "PW0505", "PW1111", "PW1215"),
 )
 # Code -> what it means, and what to do. The README's table is written from here.
 CODES = {

@@ -36,6 +36,7 @@ from portweave.procfiles.graph import needed
 from portweave.procfiles.model import Definitions, Service
 from portweave.supervisor.diagnosis.fixed_port import FixedPort
 from portweave.supervisor.services.plan import (
+    CallsPlan,
     Condition,
     InstancePlan,
     Need,
@@ -97,6 +98,7 @@ def make_plan(
             *_remarks(names),
             *planner.remarks(),
         ),
+        calls=_calls(project.definitions, project.name, allocated.entry.namespace, environ),
     )
     if not (project.definitions.hooks and options.with_hooks):
         return plan
@@ -106,6 +108,18 @@ def make_plan(
     return add_hooks(
         plan, project.definitions.hooks, planner.environments, only_setup=options.only_setup
     )
+
+
+def _calls(
+    definitions: Definitions, project: str, namespace: str, environ: Mapping[str, str]
+) -> CallsPlan:
+    """The settings of the hub: its bus, where the definition or the environment names one."""
+    if definitions.bus is None and not environ.get("PORTWEAVE_HUB"):
+        return CallsPlan()
+    # Imported here: most stacks have no bus.
+    from portweave.planning.bus_plan import bus_plan
+
+    return CallsPlan(bus=bus_plan(definitions.bus, project, namespace, environ))
 
 
 def _remarks(names: Names | None) -> list[str]:
@@ -268,6 +282,7 @@ class _InstancePlanner:
             else self.environments.url(service, number, port),
             hostname=self._hostname(service, number),
             wildcard=service.wildcard,
+            exported=service.exported,
             needs=self._needs(service),
             ready=self._ready(service, text, port, is_known=fitting is not None),
             restart=self._restart(service),

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from json import dumps, loads
+from typing import Protocol
 
 from portweave.encoding import jsonrpc
 from portweave.errors import ClusterError, RemoteError, RouteNotFound
@@ -49,6 +50,19 @@ LATE_S = 0.02
 LINGER_S = 5.0
 # unix(7): pid, uid and gid of the process at the other end.
 _CREDENTIALS = struct.Struct("3i")
+
+
+class Receiver(Protocol):
+    """What a peer's lines are written to."""
+
+    def write(self, data: bytes) -> None:
+        """Send whole lines."""
+
+    def close_when_written(self) -> None:
+        """Send what is buffered, then close."""
+
+    def abort(self) -> None:
+        """Close at once."""
 
 
 class SupervisorCall:
@@ -98,7 +112,7 @@ class Hub:
         traced = log.isEnabledFor(logging.DEBUG)
         self.calls = CallRouter(token_of or _no_token, limits, options, traced=traced)
         self._on_supervisor_call = on_supervisor_call or _no_supervisor
-        self._connections: dict[Peer, HubConnection] = {}
+        self._connections: dict[Peer, Receiver] = {}
         self._tasks: dict[PendingRequest, asyncio.Task[None]] = {}
         self._loop = asyncio.get_running_loop()
         self._alarm: asyncio.TimerHandle | None = None
@@ -132,6 +146,14 @@ class Hub:
     def remove(self, name: str) -> None:
         """The instance was removed."""
         self.carry_out(self.calls.remove(name, self._loop.time()))
+
+    def join_bus(self, receiver: Receiver) -> None:
+        """Pass calls to addresses of a bus to `receiver`; `feed_bus` takes its lines."""
+        self._connections[self.calls.join_bus()] = receiver
+
+    def feed_bus(self, lines: list[bytes]) -> None:
+        """Lines have come from the bus."""
+        self.carry_out(self.calls.feed_bus(lines, self._loop.time()))
 
     # Connections.
 

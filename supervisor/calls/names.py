@@ -4,6 +4,7 @@ from collections.abc import Callable
 from hmac import compare_digest
 
 from portweave.calls.address import guarded, split
+from portweave.calls.bus_address import MARK
 from portweave.encoding import jsonrpc
 from portweave.errors import ConnectionNotFound, NameTaken
 from portweave.supervisor.calls.state import (
@@ -14,6 +15,8 @@ from portweave.supervisor.calls.state import (
 
 MOST_ROUTES = 1024
 SUPERVISOR = "supervisor"
+# For messages, what gets the calls whose addresses begin with MARK.
+BUS = "the bus"
 
 # What an address names: a group, one member or None for any, and the server's method as JSON.
 Route = tuple[Group, Member | None, bytes]
@@ -39,6 +42,7 @@ class Names:
         # By the first part of an address. An instance's name stands beside its group's.
         self._targets: dict[str, tuple[Group, Member | None]] = {}
         self._reserved = {SUPERVISOR}
+        self._bus: Group | None = None
 
     def __getitem__(self, name: str) -> Member:
         """The member of a reserved or joined name."""
@@ -61,6 +65,14 @@ class Names:
             self._targets.setdefault(f"{group}.{number}", (target, member))
         else:
             self._reserved.add(group)
+
+    def join_bus(self, peer: Peer) -> None:
+        """Let a peer have all calls to addresses of the bus."""
+        self._bus = group = Group(BUS)
+        peer.member = group.members[BUS] = Member(BUS, group, reserved=True)
+        peer.member.peers.append(peer)
+        group.ready.append(peer)
+        self.routes.clear()
 
     def join(self, peer: Peer, name: str, token: object) -> None:
         """Give a peer the name that it wants.
@@ -123,7 +135,15 @@ class Names:
         if to is not None:
             first, rest = to, address.removeprefix("/")
         found = self._targets.get(first)
-        if found is not None:
+        route: Route
+        if (to or address.lstrip("/")).startswith(MARK):
+            if self._bus is None:
+                text = f"{first} is on a bus, and this stack has joined none"
+                hint = "calls: {bus: nats://host:4222} in the definition, or PORTWEAVE_HUB"
+                raise ConnectionNotFound(text, connection=first, hint=hint)
+            whole = address.lstrip("/") if to is None else f"{to}/{rest}"
+            route = self._bus, None, jsonrpc.encode(whole)
+        elif found is not None:
             route = *found, jsonrpc.encode(guarded(rest))
         elif (default := self._default) is not None and to in (None, default.name):
             path = address.lstrip("/") if to is None else rest

@@ -86,7 +86,8 @@ class PendingRequests:
 
     def _serve(self, request: PendingRequest, server: Peer, now_s: float) -> None:
         left_ms = None if request.due_s is None else round((request.due_s - now_s) * 1000, 3)
-        meta = jsonrpc.meta_member(left_ms, request.traceparent, request.asker.sender)
+        sender = request.sender or request.asker.sender
+        meta = jsonrpc.meta_member(left_ms, request.traceparent, sender)
         if not request.wanted:
             request.over = True
             line = jsonrpc.raw_notification(request.method, request.params, meta)

@@ -84,6 +84,7 @@ class CallRouter:
             self.limits, options or {}, self._names, self._requests, self._outbox
         )
         self._now_s = 0.0
+        self._bus: Peer | None = None
         self.called: Group | None = None
         self.called_s = 0.0
 
@@ -204,6 +205,32 @@ class CallRouter:
                     self._take_answer(peer, message)
             elif not self.pass_request(peer, message):
                 self._take_request(peer, message, now_s)
+        return self._outbox.drain()
+
+    def join_bus(self) -> Peer:
+        """Make the peer that stands for a bus: it gets all calls to addresses there."""
+        self._bus = peer = self.connected()
+        peer.most = self.limits.requests
+        peer.ready = peer.said_hello = True
+        self._names.join_bus(peer)
+        return peer
+
+    def feed_bus(self, lines: Iterable[bytes], now_s: float) -> list[Action]:
+        """Process whole lines from the bus.
+
+        Args:
+            lines: Lines. Requests name their callers.
+            now_s: The time.
+        """
+        peer = self._bus
+        assert peer is not None
+        self._now_s = now_s
+        for line in lines:
+            message = jsonrpc.decode(line)
+            if message.method is not jsonrpc.UNSET:
+                self._take_request(peer, message, now_s)
+            elif not self.pass_answer(peer, message):
+                self._take_answer(peer, message)
         return self._outbox.drain()
 
     def pass_request(self, peer: Peer, message: jsonrpc.Message) -> bool:
@@ -379,6 +406,8 @@ class CallRouter:
             return
         trace = meta.traceparent or ""
         request = PendingRequest(peer, number, params, trace, due_s, now_s, key is not None)
+        if peer is self._bus and meta.asker:
+            request.sender = jsonrpc.sender_member(meta.asker)
         if key is not None:
             peer.requests[number] = request
         try:

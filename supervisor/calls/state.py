@@ -167,6 +167,7 @@ class PendingRequest(Struct, eq=False):
         number: The hub's id of it, for the server.
         unsent: Whether its line is held for the server.
         over: Whether it has ended.
+        sender: The caller's name as a part of `meta`, if it is not the peer's own.
     """
 
     # msgspec makes a structure in a third of the time, and each request needs one.
@@ -185,6 +186,7 @@ class PendingRequest(Struct, eq=False):
     path: str = ""
     unsent: bool = False
     over: bool = False
+    sender: bytes = b""
 
     @property
     def key(self) -> bytes:

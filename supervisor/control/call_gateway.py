@@ -21,7 +21,9 @@ from portweave.supervisor.services.plan import (
 )
 
 if TYPE_CHECKING:
+    from portweave.calls.bus_settings import BusSettings
     from portweave.errors import ClusterError, PortweaveError
+    from portweave.supervisor.calls.bus_port import BusPort
     from portweave.supervisor.calls.hub import (
         Hub,
         SupervisorCall,
@@ -46,13 +48,20 @@ class CallGateway:
         engine: The stack's instances.
         plan: The hub's limits and options.
         serve: Answers requests to the supervisor.
+        warn: Warns about the bus.
     """
 
-    def __init__(self, engine: Engine, plan: CallsPlan, serve: "Serve") -> None:
+    def __init__(
+        self, engine: Engine, plan: CallsPlan, serve: "Serve", warn: Callable[[str], None]
+    ) -> None:
         self._engine = engine
         self._plan = plan
         self._serve = serve
+        self._warn = warn
         self._hub: Hub | None = None
+        self._bus: BusPort | None = None
+        self._settings: BusSettings | None = None
+        self._bus_was_lost = False
 
     def take_over(
         self, transport: asyncio.Transport, data: bytes, on_lost: Callable[[], None]
@@ -86,6 +95,65 @@ class CallGateway:
                 self._hub.remove(name)
                 continue
             self._follow(self._hub, name, life.phase)
+        self._export()
+
+    def join_bus(self) -> None:
+        """Meet the bus, if the stack has one. It is joined in the background."""
+        if (plan := self._plan.bus) is None:
+            return
+        from portweave.calls.bus_address import Place
+        from portweave.calls.bus_settings import BusSettings
+        from portweave.supervisor.calls.bus_port import BusPort
+
+        self._settings = settings = BusSettings(
+            plan.urls,
+            Place(plan.realm, plan.project, plan.namespace),
+            plan.credentials,
+            plan.ca,
+            plan.cert,
+            plan.key,
+            plan.env,
+        )
+
+        if self._hub is None:
+            self._hub = self._make_hub()
+        self._bus = BusPort(self._hub, settings, self._tell_of_bus)
+        self._export()
+
+    def _export(self) -> None:
+        if self._bus is not None:
+            plans = [plan for plan in self._engine.fleet.plans.values() if plan.exported]
+            self._bus.export(
+                {plan.service for plan in plans}
+                | {plan.name for plan in plans}
+                | {f"{plan.service}.1" for plan in plans if plan.number == 1}
+            )
+
+    def _tell_of_bus(self) -> None:
+        from portweave.errors import BusUnreachable
+
+        assert self._bus is not None
+        assert self._settings is not None
+        if problem := self._bus.problem:
+            self._warn(f"{problem} ({BusUnreachable.code}); calls over the bus wait")
+            self._bus_was_lost = True
+        elif self._bus_was_lost:
+            self._bus_was_lost = False
+            self._warn(f"the bus at {self._settings.shown} is connected")
+
+    @property
+    def bus(self) -> dict[str, object] | None:
+        """The bus as `ps --json` prints it; None if the stack has none."""
+        if self._bus is None or self._settings is None:
+            return None
+        place = self._settings.place
+        return {
+            "url": self._settings.shown,
+            "connected": not self._bus.problem,
+            "problem": self._bus.problem or None,
+            "address": f"@{place.realm}:{place.project}:{place.namespace}",
+            "exported": self._bus.exported,
+        }
 
     def has_joined(self, name: str) -> bool:
         """Whether the program of an instance is connected to the hub."""
@@ -101,6 +169,8 @@ class CallGateway:
 
     async def close(self) -> None:
         """Close all connections."""
+        if self._bus is not None:
+            await self._bus.close()
         if self._hub is not None:
             await self._hub.close()
 

@@ -53,6 +53,7 @@ class Commands:
             "origin": read.origin,
             "environment": read.environment,
             "apply": act.apply,
+            "bus": read.bus,
             "warnings": read.warnings,
             "why": read.why,
             "describe": read.describe,

@@ -100,6 +100,7 @@ class ReadCommands:
                     "version": self._host.version,
                 },
                 "lifetime": self._host.lifetime.as_json(),
+                **({} if (bus := self._host.bus) is None else {"bus": bus}),
                 "services": [
                     self._rows.row(name, clock, usage.get(name))
                     for name, plan in self._engine.fleet.plans.items()
@@ -221,6 +222,11 @@ class ReadCommands:
         """Warnings about logs, names and watched files, as texts."""
         return [list(self._host.reporter.warnings)]
 
+    async def bus(self, _params: list[object], _stream: Stream) -> list[object]:
+        """The bus of the stack, as in `ps`; null if it has none."""
+        plan = self._host.plan
+        return [{"project": plan.project, "namespace": plan.namespace, "bus": self._host.bus}]
+
     async def why(self, params: list[object], _stream: Stream) -> list[object]:
         """Explain the state of instances: a row with a cause for each."""
         self._probe_listeners()
@@ -245,6 +251,7 @@ class ReadCommands:
             "lastGoodAt": good.get("at") if is_object(good) else None,
             "differences": list(differences(plan, good)) if is_object(good) else [],
             "workingDir": plan.working_dir,
+            **({} if (bus := self._host.bus) is None or bus["connected"] else {"bus": bus}),
         }
 
     def _cause(self, name: str, life: Life) -> Cause:

@@ -85,6 +85,11 @@ class Host(Protocol):
     def url(self, plan: InstancePlan) -> str | None:
         """The URL of an instance; None without a port."""
 
+    @property
+    def bus(self) -> dict[str, object] | None:
+        """The bus of the stack, as `ps --json` prints it; None if it has none."""
+        ...
+
     def has_joined(self, name: str) -> bool:
         """Whether the program of an instance is connected to the hub of calls."""
         ...

@@ -138,6 +138,11 @@ class Reporter:
         """Warn about the names."""
         self._warn("names disturbed", text)
 
+    def warn_of_bus(self, text: str) -> None:
+        """Tell whether the bus is connected."""
+        self._view.say(text)
+        self.log_event("bus changed", reason=text)
+
     def warn_of_watch(self, text: str) -> None:
         """Warn about the watch of files."""
         self._warn("watch disturbed", text)

@@ -111,6 +111,7 @@ class InstancePlan:
         hook: Whether it is a hook of the stack, and no service.
         stamp: Identifies the inputs of the hook `setup`; empty for all others.
         last: Whether it starts only when the stack is closed and all others have ended.
+        exported: Whether members of the bus may call it.
     """
 
     name: str
@@ -137,6 +138,34 @@ class InstancePlan:
     hook: bool = False
     stamp: str = ""
     last: bool = False
+    exported: bool = False
+
+
+@value
+class BusPlan:
+    """The bus that carries calls to other stacks and machines.
+
+    Attributes:
+        urls: URLs of its servers; the first that answers is taken.
+        realm: The members that answer each other's calls.
+        project: The project's name.
+        namespace: The worktree's namespace.
+        credentials: Path of a NATS credentials file; empty for none.
+        ca: Path of the certificates that check the server's; empty for the system's.
+        cert: Path of a certificate for the server; empty for none.
+        key: Path of its key; empty for none.
+        env: The environment's name. Tracebacks are told in `development` alone.
+    """
+
+    urls: tuple[str, ...]
+    realm: str
+    project: str
+    namespace: str
+    credentials: str = ""
+    ca: str = ""
+    cert: str = ""
+    key: str = ""
+    env: str = "development"
 
 
 @value
@@ -151,6 +180,7 @@ class CallsPlan:
         concurrency: How many requests a connection answers at a time, by default.
         queue: How many more requests may wait for it, by default.
         timeout_s: How long a request may take, by default; None for any time.
+        bus: The bus that carries calls to other stacks and machines; None for none.
     """
 
     default: str | None = None
@@ -160,6 +190,7 @@ class CallsPlan:
     concurrency: int = 64
     queue: int = 1024
     timeout_s: float | None = 30.0
+    bus: BusPlan | None = None
 
 
 @value

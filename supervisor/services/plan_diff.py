@@ -8,6 +8,7 @@ from portweave.supervisor.services.plan import InstancePlan
 # These matter only after the start, so they change without a restart.
 _UPDATED_AT_ONCE = frozenset(
     {
+        "exported",
         "hostname",
         "needs",
         "restart",

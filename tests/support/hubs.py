@@ -72,7 +72,7 @@ class Raw:
 
 @contextlib.asynccontextmanager
 async def serving(
-    path: str, name: str, max_concurrency: int = 64, max_queue: int = 1024
+    path: str | None, name: str, max_concurrency: int = 64, max_queue: int = 1024
 ) -> AsyncGenerator[Connection]:
     """Open a connection with the routes that many scenes need."""
     async with cluster.connect(

@@ -11,6 +11,7 @@ from portweave.arguments.args import (
     Args,
     Option,
 )
+from portweave.client.bus_findings import check_buses
 from portweave.errors import PortweaveError, UsageError
 from portweave.maintenance.checks import (
     check_all,
@@ -49,7 +50,7 @@ def run(args: Args) -> int:
     if args.operands or args.rest:
         raise UsageError(f"unexpected argument '{[*args.operands, *(args.rest or [])][0]}'")
     folder = working_dir()
-    findings = check_all(os.environ, folder)
+    findings = [*check_all(os.environ, folder), *check_buses(os.environ)]
     if args.flag("fix") and any(finding.repair for finding in findings):
         findings = _repair(findings, folder)
     if args.flag("json"):
@@ -80,7 +81,7 @@ def _repair(findings: list[Finding], folder: str) -> list[Finding]:
             told = [f"not repaired: {error}"]
         for line in told:
             print(f"[portweave] {line}", file=sys.stderr)
-    left = check_all(os.environ, folder)
+    left = [*check_all(os.environ, folder), *check_buses(os.environ)]
     wrong = {(finding.code, finding.message) for finding in left}
     fixed = [
         replace(finding, fixed=True)

@@ -74,7 +74,21 @@ def run(args: Args) -> int:
             print("\t".join((*_prefix(stack, with_stack=args.flag("all")), *_cells(row))))
     elif rows:
         _draw(rows, args)
+    for stack in stacks:
+        if is_object(bus := stack.get("bus")):
+            _tell_of_bus(stack, bus, with_stack=args.flag("all"))
     return 0
+
+
+def _tell_of_bus(stack: "dict[str, object]", bus: "dict[str, object]", *, with_stack: bool) -> None:
+    """Print a line about the bus of a stack: on a terminal, or if it is not connected."""
+    # Imported here: most stacks have no bus.
+    from portweave.client.bus_text import bus_line
+
+    if bus.get("connected") and not sys.stdout.isatty():
+        return
+    name = f"{stack.get('project')}/{stack.get('namespace')}: " if with_stack else ""
+    print(f"[portweave] {name}{bus_line(bus)}", file=sys.stderr)
 
 
 def _draw(rows: "list[tuple[dict[str, object], dict[str, object]]]", args: Args) -> None:
