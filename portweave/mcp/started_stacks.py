@@ -8,7 +8,6 @@ So the stack ends a minute after stdin, unless another server, or `portweave up`
 import os
 from threading import Lock
 
-from portweave.arguments.global_options import VERBS
 from portweave.client.client import Client
 from portweave.encoding.json_text import is_list, is_object
 from portweave.errors import PortweaveError
@@ -33,7 +32,7 @@ class StartedStacks:
 
     def owner_words(self) -> tuple[str, ...]:
         """Return the options of `up` that name the owner; none without a parent that can own."""
-        if not self._can_own() or "keep" not in VERBS:
+        if not self._can_own():
             return ()
         return "--owner", str(self._parent)
 
@@ -68,7 +67,7 @@ class StartedStacks:
             stderr=DEVNULL,
             start_new_session=True,
         )
-        terms = _terms(keeper.pid, started_at(keeper.pid), "the end of an agent's connection")
+        terms = _terms(keeper.pid, started_at(keeper.pid), "portweave mcp")
         for record in left:
             _ask(record, "/supervisor/keep", terms, False)
         # It outlives this process.

@@ -1,6 +1,7 @@
 """`portweave mcp` with real stacks, by lines of JSON-RPC."""
 
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -147,7 +148,13 @@ def _words(server: psutil.Process) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("number", [None, signal.SIGTERM], ids=["end of stdin", "SIGTERM"])
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(None, id="end of stdin"),
+        pytest.param(signal.SIGTERM, id="SIGTERM", marks=pytest.mark.slow),
+    ],
+)
 def test_a_client_that_dies_leaves_nothing_at_work(
     project: Path,
     connect: Connect,
@@ -213,3 +220,65 @@ def test_what_is_no_message_is_told_and_the_server_goes_on(connect: Connect) -> 
     codes = [client.next()["error"]["code"] for _ in range(5)]
     assert sorted(codes) == [-32700, -32700, -32700, -32600, -32600]
     assert client.begin()["protocolVersion"] == "2025-11-25"
+
+
+def owners_of(detached: "Detached") -> list[int]:
+    rows = json.loads(detached("ls", "--json").stdout)["stacks"]
+    return [one["pid"] for row in rows for one in row["owners"]]
+
+
+def test_a_stack_that_ensure_starts_belongs_to_the_parent_and_then_ends_soon(
+    project: Path, connect: Connect, detached: "Detached"
+) -> None:
+    write(project, STACK)
+    client = connect()
+    client.begin()
+    assert client.call("ensure")["structuredContent"]["verdict"] == "ready"
+    detached.remember_processes()
+    assert owners_of(detached) == [os.getpid()]
+    assert client.leave() == 0
+    (keeper,) = owners_of(detached)
+    try:
+        assert psutil.Process(keeper).cmdline() == ["/bin/sleep", "30"]
+        # Another server of the same parent takes the stack over.
+        client = connect()
+        client.begin()
+        assert client.call("ensure")["structuredContent"]["verdict"] == "ready"
+        assert owners_of(detached) == [keeper, os.getpid()]
+    finally:
+        psutil.Process(keeper).kill()
+    assert client.leave() == 0
+    assert os.getpid() in owners_of(detached)
+
+
+@pytest.mark.slow
+def test_a_stack_that_ran_before_gets_no_owner(
+    project: Path, connect: Connect, detached: "Detached"
+) -> None:
+    write(project, STACK)
+    detached.up()
+    client = connect()
+    client.begin()
+    assert client.call("ensure")["structuredContent"]["verdict"] == "ready"
+    detached("stop", "web")
+    assert "what was missing was started" in text_of(client.call("ensure"))
+    assert client.leave() == 0
+    assert owners_of(detached) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(90)
+def test_a_stack_ends_after_the_grace_period(
+    project: Path, connect: Connect, detached: "Detached"
+) -> None:
+    write(project, STACK)
+    client = connect()
+    client.begin()
+    client.call("ensure")
+    detached.remember_processes()
+    guardian = detached.guardian()
+    client.leave()
+    (keeper,) = owners_of(detached)
+    psutil.Process(keeper).kill()
+    guardian.wait(60)
+    assert not detached.record()
