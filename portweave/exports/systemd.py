@@ -3,7 +3,7 @@
 systemd.service(5), systemd.exec(5), systemd.unit(5), systemd.syntax(7).
 """
 
-import os
+import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from shlex import join, quote
@@ -172,7 +172,7 @@ def _command(unit: Unit) -> str:
     argv = unit.argv
     first = argv[0]
     if "/" in first and not first.startswith("/"):
-        argv = (os.path.normpath(f"{unit.folder}/{first}"), *argv[1:])
+        argv = (posixpath.normpath(f"{unit.folder}/{first}"), *argv[1:])
     # Files would win over these.
     forced = [f"{name}={text}" for name, text in unit.settled.items() if name in unit.in_files]
     if forced or "/" not in first:
