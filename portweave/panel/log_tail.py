@@ -16,6 +16,7 @@ from portweave.logreading.query import (
     find_sources,
     merged,
 )
+from portweave.supervisor.logs.error_words import reports_error
 from portweave.supervisor.logs.filters import Grep
 from portweave.supervisor.logs.index import (
     ERR,
@@ -28,7 +29,6 @@ from portweave.supervisor.logs.line_splitter import (
     plain_text,
 )
 from portweave.supervisor.logs.log_levels import level_of
-from portweave.supervisor.logs.summary import reports_error
 from portweave.supervisor.reporting.status_rows import rfc3339
 
 MOST_LINES = 5000

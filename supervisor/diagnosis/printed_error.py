@@ -22,8 +22,8 @@ from portweave.supervisor.diagnosis.error_readers import (
     Place,
     margin_of,
 )
+from portweave.supervisor.logs.error_words import reports_error
 from portweave.supervisor.logs.log_levels import level_of
-from portweave.supervisor.logs.summary import reports_error
 
 EXCERPT_LINES = 12
 _LONGEST_MESSAGE = 300

@@ -2,7 +2,7 @@
 
 import re
 
-from portweave.supervisor.logs.summary import reports_error
+from portweave.supervisor.logs.error_words import reports_error
 
 LEVELS = ("error", "warn", "info", "debug")
 _LOOKED_AT = 400

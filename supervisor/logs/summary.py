@@ -8,6 +8,9 @@ shown as an error is not shown again. Lines that do not fit are counted.
 import re
 from collections import deque
 
+from portweave.supervisor.logs.error_words import reports_error
+from portweave.supervisor.logs.json_lines import read_json_line
+
 # A language model's token has about so many characters.
 CHARACTERS_PER_TOKEN = 4
 _LONGEST = 240
@@ -19,23 +22,7 @@ _SHOWN_OF_GROUP = 12
 _ERRORS_SHARE = 0.5
 _LEFT_OUT = len("… 1,000,000,000 lines left out\n")
 
-_ERROR = re.compile(
-    r"(?:error|exception)\b|\btraceback\b|\bpanic(?:ked)?\b|\bfatal\b|\bcritical\b|\bfailed\b"
-    r"|\bunhandled\b|segmentation fault|core dumped|command not found|no such file",
-    re.IGNORECASE,
-)
-# Each such line contains one of these. Searching for fixed texts is fifty times as fast.
-_MARKS = (
-    "error", "exception", "traceback", "panic", "fatal", "critical", "failed", "unhandled",
-    "segmentation fault", "core dumped", "command not found", "no such file",
-)  # fmt: skip
 _NUMBER = re.compile(r"\b[0-9a-f]{8,}\b|\d+")
-
-
-def reports_error(text: str) -> bool:
-    """Whether a line without escape sequences reports an error."""
-    lowered = text.lower()
-    return any(mark in lowered for mark in _MARKS) and _ERROR.search(text) is not None
 
 
 class _Kind:
@@ -85,11 +72,24 @@ class Summarizer:
         self._left_out = 0
 
     def feed(self, name: str, text: str) -> None:
-        """Add a line of an instance, without escape sequences."""
+        """Add a line of an instance, without escape sequences.
+
+        A line of JSON is shown as its level, message and fields, and its error as lines of its own.
+        """
         text = text.rstrip()
         self.seen[name] = self.seen.get(name, 0) + 1
+        entry = read_json_line(text) if text[:1] == "{" else None
+        if entry is None:
+            self._add(name, text, is_error=reports_error(text))
+            return
+        is_error = entry.level == "error" if entry.level else reports_error(entry.lines[0])
+        self._add(name, entry.lines[0], is_error=is_error)
+        for line in entry.lines[1:]:
+            # They belong to the error above, whatever their words.
+            self._add(name, f"  {line.strip()}", is_error=False)
+
+    def _add(self, name: str, text: str, *, is_error: bool) -> None:
         text = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
-        is_error = reports_error(text)
         if is_error:
             self.errors[name] = self.errors.get(name, 0) + 1
         if not self._goes_into_group(name, text, is_error=is_error):

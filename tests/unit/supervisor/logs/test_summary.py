@@ -77,3 +77,22 @@ def test_the_budget_holds(budget: int) -> None:
 
 def test_nothing_is_nothing() -> None:
     assert brief([]) == []
+
+
+def test_lines_of_json_are_their_level_and_message() -> None:
+    lines = [
+        '{"level":30,"msg":"no error here","n":1}',
+        '{"level":30,"msg":"no error here","n":2}',
+        '{"level":50,"err":{"stack":"Error: boom\\n    at f (a.js:3:1)"},"msg":"request failed"}',
+    ]
+    briefer = Summarizer(2000)
+    for line in lines:
+        briefer.feed("api", line)
+    assert briefer.errors == {"api": 1}
+    assert briefer.close() == [
+        "api | INFO no error here n=1",
+        "api | INFO no error here n=2",
+        "api | ERROR request failed",
+        "api |   Error: boom",
+        "api |   at f (a.js:3:1)",
+    ]
