@@ -79,7 +79,7 @@ class AgentFileError(PortweaveError):
 
     def __init__(self, path: str, why: str) -> None:
         super().__init__(
-            f"{path} cannot be changed, and no file was: {why}",
+            f"{path} cannot be changed: {why}",
             hint="without options, portweave integrate only shows what it adds;"
             " portweave agents init --print too",
             file=path,

@@ -344,7 +344,7 @@ def _settled_lines(row: "Row") -> list[str]:
         lines += [f"{name} |   {line}" for line in _texts(error.get("lines"))]
     if row.get("waits"):
         lines.append(f"{name} {row['waits']}")
-    elif row.get("broken"):
+    elif row.get("broken") and not row.get("errors"):
         lines.append(f"{name} still has: {row['broken']}")
     elif not lines and row.get("state") not in _GOOD:
         lines.append(_service_line(row))

@@ -6,6 +6,7 @@ import time
 from portweave.client.client import Client, stack_at
 from portweave.client.verb_queries import instance_of, rows_of
 from portweave.encoding.json_text import is_object
+from portweave.encoding.value import replace
 from portweave.errors import (
     NoStackError,
     PortweaveError,
@@ -42,6 +43,8 @@ _MARGIN_S = 30.0
 # Of the budget of `logs`: structure and text both hold lines.
 _LINES_SHARE = 0.5
 _BYTES_PER_TOKEN = 4
+# Of the answer of `ensure`, for code, message and hints of an error.
+_ERROR_BYTES = 1000
 _DONE = {"start": "started", "stop": "stopped", "restart": "restarted"}
 
 
@@ -177,9 +180,11 @@ class _Job:
         hints = [f"hint: {line}" for line in str(error.get("hint", "")).split("\n") if line]
         first, *rest = str(error.get("message", "")).split("\n")
         more = "\n".join([f"{error.get('code')}: {first}", *hints, *rest])
-        answer = stack_answer(self._form, stack, chosen, note, more)
-        told = error_answer(self._form, self._folder, error).data["error"]
-        return Answer(answer.text, {**answer.data, "error": told}, is_error=True)
+        told = error_answer(replace(self._form, budget_bytes=_ERROR_BYTES), self._folder, error)
+        shown = {name: told.data[name] for name in ("error", "hints") if name in told.data}
+        left = self._form.budget_bytes - _ERROR_BYTES
+        answer = stack_answer(replace(self._form, budget_bytes=left), stack, chosen, note, more)
+        return Answer(answer.text, {**answer.data, **shown}, is_error=True)
 
     def _status(self) -> Answer:
         if self._given.is_all:

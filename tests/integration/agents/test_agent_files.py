@@ -71,7 +71,7 @@ def test_a_broken_file_is_told_and_none_is_changed(repo: Repo, cli: "Cli") -> No
     done = cli("agents", "init", cwd=root)
     assert done.returncode == 1
     assert "(PW0615)" in done.stderr
-    assert ".mcp.json cannot be changed, and no file was: there is no value" in done.stderr
+    assert ".mcp.json cannot be changed: there is no value" in done.stderr
     assert not (root / "AGENTS.md").exists()
 
 
