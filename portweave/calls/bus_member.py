@@ -5,6 +5,8 @@ like a peer. There is no socket and no clock: lines, messages and times come in;
 to publish, and which lines to pass on.
 """
 
+from typing import cast
+
 from portweave.calls.bus_address import Place, find_target
 from portweave.calls.bus_asks import CANCEL, LIVE, Asks
 from portweave.calls.bus_messages import Output, no_responders, read_numbers
@@ -116,7 +118,7 @@ class BusMember:
 
     def _hello(self, message: jsonrpc.Message) -> None:
         wishes = jsonrpc.values(message.params or jsonrpc.NOTHING)[0]
-        name = wishes.get("name") if isinstance(wishes, dict) else None
+        name = cast("dict[str, object]", wishes).get("name") if isinstance(wishes, dict) else None
         self._name = name if isinstance(name, str) else None
         told = {
             "protocol": 1,

@@ -10,7 +10,7 @@ import contextlib
 import os
 import ssl
 from collections.abc import Callable, Coroutine, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from portweave.calls.bus_member import BusMember
 from portweave.calls.bus_settings import BusSettings
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from nats.aio.client import Client
     from nats.aio.msg import Msg
     from nats.aio.subscription import Subscription
+
+    Subscribe = Callable[..., Coroutine[Any, Any, Subscription]]
 
 CONNECT_S = 2.0
 PING_S = 1.0
@@ -308,7 +310,9 @@ class NatsSession:
         for subject in self._subscribed.keys() - wanted.keys():
             await self._subscribed.pop(subject).unsubscribe()
         for subject in wanted.keys() - self._subscribed.keys():
-            self._subscribed[subject] = await client.subscribe(
+            # nats-py leaves a type of this method open.
+            subscribe = cast("Subscribe", client.subscribe)  # pyright: ignore[reportUnknownMemberType]
+            self._subscribed[subject] = await subscribe(
                 subject, queue=wanted[subject], cb=self._receive
             )
 

@@ -374,8 +374,8 @@ def test_garbage_on_the_subjects_of_a_member_harms_nobody(server: NatsServer) ->
             await reached(web, "users/echo")
             raw = Client()
             await raw.connect(server.url)
-            heard = await raw.subscribe("portweave.1.>")
-            inboxes = await raw.subscribe("_INBOX.>")
+            heard = await raw.subscribe("portweave.1.>")  # pyright: ignore[reportUnknownMemberType]
+            inboxes = await raw.subscribe("_INBOX.>")  # pyright: ignore[reportUnknownMemberType]
             await raw.flush()
             await web.request("users/echo", 1)
             inbox = (await inboxes.next_msg()).subject.rpartition(".")[0]

@@ -36,6 +36,7 @@ def test_variables_say_what_a_member_is() -> None:
         credentials="/x.creds",
         env="production",
     )
+    assert found is not None
     assert found.uses_tls
 
 
