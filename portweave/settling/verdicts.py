@@ -17,6 +17,8 @@ _GOOD_STATES = ("ready", "completed", "stopped")
 _ENDS = ("backoff", "failed", "exited")
 _PASSING = ("unhealthy", "blocked")
 _LONGEST_MESSAGE = 300
+# Patterns of errors take long on long lines, such as those of a bundle.
+_LONGEST_LINE = 400
 # How many lines of one service are searched for errors.
 MOST_LINES = 2000
 
@@ -132,7 +134,7 @@ def errors_in(lines: Sequence[Line], folder: str) -> tuple[FoundError, ...]:
     """
     lines = lines[-MOST_LINES:]
     found: dict[str, FoundError] = {}
-    for one in find_errors([line.text for line in lines], folder):
+    for one in find_errors([line.text[:_LONGEST_LINE] for line in lines], folder):
         error = one.error
         template = _identity(error.message, error.place)
         before = found.get(template)
@@ -149,7 +151,9 @@ def errors_in(lines: Sequence[Line], folder: str) -> tuple[FoundError, ...]:
 
 def error_lines(lines: Sequence[str]) -> frozenset[int]:
     """The numbers of the lines that belong to errors."""
-    return frozenset(n for one in find_errors(lines) for n in range(one.begin, one.end + 1))
+    cut = [line[:_LONGEST_LINE] for line in lines[-MOST_LINES:]]
+    first = len(lines) - len(cut)
+    return frozenset(first + n for one in find_errors(cut) for n in range(one.begin, one.end + 1))
 
 
 def _identity(message: str, place: str) -> str:
