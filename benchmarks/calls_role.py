@@ -1,7 +1,11 @@
-"""One of the three processes of `calls.py`: `calls_role.py hub|answer|ask SOCKET [uvloop]`."""
+"""One of the processes of `calls.py` and `bus_calls.py`: `calls_role.py ROLE SOCKET [uvloop]`.
+
+ROLE is `hub`, `bus-hub`, `answer` or `ask`. An empty SOCKET means the bus of PORTWEAVE_HUB.
+"""
 
 import asyncio
 import json
+import os
 import statistics
 import sys
 import time
@@ -21,9 +25,26 @@ async def hub(path: str) -> None:
         await asyncio.Event().wait()
 
 
+async def bus_hub(path: str) -> None:
+    """Run a hub that meets the bus, and exports `b`."""
+    from portweave.calls.bus_settings import read_environment
+    from portweave.supervisor.calls.bus_port import BusPort
+    from portweave.supervisor.calls.hub import Hub
+
+    settings = read_environment(os.environ, "benchmark")
+    assert settings is not None
+    hub = Hub()
+    async with hub.listen(path):
+        connected = asyncio.Event()
+        BusPort(hub, settings, connected.set).export(("b",))
+        await connected.wait()
+        print("ready", flush=True)
+        await asyncio.Event().wait()
+
+
 async def answer(path: str) -> None:
     """Answer each call with its argument."""
-    async with cluster.connect(path, "b") as connection:
+    async with cluster.connect(path or None, "b") as connection:
 
         @connection.route("echo")
         def echo(req: cluster.Request) -> Any:
@@ -36,7 +57,7 @@ async def answer(path: str) -> None:
 
 async def ask(path: str) -> None:
     """Measure once for each line of standard input, and print the result."""
-    async with cluster.connect(path, "a") as connection:
+    async with cluster.connect(path or None, "a") as connection:
         print("ready", flush=True)
         loop = asyncio.get_running_loop()
         while line := await loop.run_in_executor(None, sys.stdin.readline):
@@ -50,13 +71,14 @@ async def measure(
 ) -> dict[str, float]:
     """Make calls, with `width` of them pending all the time."""
     times: list[float] = []
+    address = os.environ.get("ADDRESS", "b/echo")
     began_s = time.perf_counter()
     end_s = began_s + seconds
 
     async def work() -> None:
         at_s = began_s
         while at_s < end_s:
-            await connection.request("b/echo", load)
+            await connection.request(address, load)
             now_s = time.perf_counter()
             times.append(now_s - at_s)
             at_s = now_s
@@ -69,9 +91,9 @@ async def measure(
 def main() -> None:
     """Run one role."""
     name, path, *rest = sys.argv[1:]
-    work = {"hub": hub, "answer": answer, "ask": ask}[name](path)
+    work = {"hub": hub, "bus-hub": bus_hub, "answer": answer, "ask": ask}[name](path)
     make_loop: Callable[[], asyncio.AbstractEventLoop] | None = None
-    if name == "hub":
+    if name.endswith("hub"):
         make_loop = FastLoop
     elif rest == ["uvloop"]:
         import uvloop
