@@ -291,6 +291,9 @@ class Stack:
         self._files.write_stop_rules(self.engine.fleet.plans.values())
         self._observers.serve(tasks)
         self.engine.serve(tasks)
+        if self.anchor.is_missing:
+            # It was removed after the plan was made. No later look could tell that.
+            self._stop_as_asked(f"the folder {self.plan.root} does not exist any more")
         # If a signal or a client was quicker, the fleet is closed, and this starts nothing.
         self.engine.start(self.plan.wanted)
         self._live_report.update(time.monotonic())
@@ -658,6 +661,8 @@ class Stack:
         """
         if self.left:
             raise errors.ProcessesLeftError(self.left)
+        if self.anchor.is_missing:
+            return 1
         return exit_status(
             self.engine.fleet,
             lambda name: self.engine.services[name].last_end,

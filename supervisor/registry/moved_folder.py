@@ -5,6 +5,7 @@ its root open, so no other folder can get the same inode number (stat(2)). So a 
 number is the stack's, wherever it lies.
 """
 
+import errno
 import fcntl
 import os
 import sys
@@ -155,14 +156,19 @@ class FolderAnchor:
 
     Args:
         root: The folder.
+
+    Attributes:
+        is_missing: Whether there was no such folder.
     """
 
     def __init__(self, root: str) -> None:
         self._root = root
+        self.is_missing = False
         try:
             self._descriptor = os.open(root, _RECOGNISED | os.O_DIRECTORY | os.O_CLOEXEC)
-        except OSError:
+        except OSError as error:
             self._descriptor = -1
+            self.is_missing = error.errno in (errno.ENOENT, errno.ENOTDIR)
 
     def follow(self, root: str) -> None:
         """Take a new path of the folder."""

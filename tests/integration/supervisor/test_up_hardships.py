@@ -63,6 +63,27 @@ def test_a_process_that_cannot_be_ended_is_named(
     assert process.wait(20) == 1
 
 
+MISSING = """
+import asyncio, os, sys
+from portweave.supervisor.services.plan import InstancePlan, StackPlan
+from portweave.supervisor.stack import run
+from portweave.supervisor.services.work_order import Options, WorkOrder
+
+plan = InstancePlan("api", "api", 1, "api-main", ("sleep", "1000"), "sleep 1000", "/", {})
+stack = StackPlan("p", "main", os.getcwd() + "/gone", (plan,), frozenset({"api"}))
+sys.exit(asyncio.run(run(WorkOrder(stack, Options(tag="t", detached=True), 0.0))))
+"""
+
+
+def test_a_worktree_that_is_removed_before_its_stack_begins_starts_nothing(
+    cli: "Cli", project: Path
+) -> None:
+    # A detached stack goes on when nothing runs, so it would have kept its ports.
+    words = [sys.executable, "-I", "-c", MISSING]
+    done = subprocess.run(words, cwd=project, env=cli.env(), timeout=20, check=False)
+    assert done.returncode == 1
+
+
 def test_blocked_signals_are_not_passed_to_services(
     project: Path, cli: "Cli", spawned: "Spawn"
 ) -> None:
