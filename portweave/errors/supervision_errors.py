@@ -135,23 +135,28 @@ class StackMovedError(PortweaveError):
 
 
 class StackInUseError(PortweaveError):
-    """A running stack uses the ports that `prune` would release.
+    """A running stack uses what `prune` would release, or `teardown` remove.
 
-    What to do: stop the stack, or use `portweave prune --force`.
+    What to do: stop the stack; `portweave prune --force` does that itself.
 
     Args:
         namespace: The stack's name.
         root: Its worktree.
         pid: Process id of its supervisor.
+        before_teardown: Whether `teardown` was to run.
     """
 
     code = "PW0951"
 
-    def __init__(self, namespace: str, root: str, pid: int) -> None:
+    def __init__(
+        self, namespace: str, root: str, pid: int, *, before_teardown: bool = False
+    ) -> None:
+        use, hint = " on the ports that are to be given back", "portweave prune --force stops it"
+        if before_teardown:
+            use, hint = ", and may use what teardown removes", "portweave down stops it"
         super().__init__(
-            f"the stack {namespace} of {root} is running (pid {pid}) on the ports that are"
-            " to be given back",
-            hint="portweave prune --force stops it first",
+            f"the stack {namespace} of {root} is running (pid {pid}){use}",
+            hint=f"{hint} first",
             namespace=namespace,
             pid=pid,
         )

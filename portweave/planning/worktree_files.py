@@ -155,10 +155,11 @@ class _Carrier:
         matching = [path for path in found.split("\0") if path and not path.endswith("/")]
         ignored = self._git("check-ignore", "-z", "--stdin", text="\0".join(matching))
         inside = os.path.relpath(self._root, self._source)
+        # What is linked is not copied too: the copy would stand in the place of the link.
+        linked = [f"{os.path.normpath(path)}/" for path in self._wanted.link]
+        others = (f"{inside}/", ".portweave/", *linked)
         return sorted(
-            path
-            for path in ignored.split("\0")
-            if path and not f"{path}/".startswith((f"{inside}/", ".portweave/"))
+            path for path in ignored.split("\0") if path and not f"{path}/".startswith(others)
         )
 
     def _copies(self, path: str, staging: str) -> bool:

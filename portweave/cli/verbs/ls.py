@@ -104,7 +104,8 @@ class Row:
     def cells(self) -> tuple[str, ...]:
         """Return the row as cells of a table."""
         pid = "-" if self.pid is None else str(self.pid)
-        fields = (self.project, self.namespace, self.state, pid, spans(self.ports.values()))
+        project = _one_line(self.project)
+        fields = (project, self.namespace, self.state, pid, spans(self.ports.values()))
         return *fields, _one_line(self.root)
 
 

@@ -94,7 +94,8 @@ def _run_own(args: Args) -> int:
     folder, key = stacks_dir(os.environ), stack_key(root, namespace)
     if is_held(folder, key):
         record = read_record(folder, key)
-        raise StackInUseError(namespace, root, record.pid if record is not None else 0)
+        pid = record.pid if record is not None else 0
+        raise StackInUseError(namespace, root, pid, before_teardown=True)
     keep_teardown(allocated, os.environ)
     kept = read_kept(kept_folder(os.environ, root, namespace))
     if kept is None:

@@ -38,6 +38,16 @@ def test_ls_reports_that_there_is_no_stack(cli: Cli, roots: list[Path]) -> None:
     }
 
 
+def test_a_line_is_one_line_whatever_the_project_is_called(cli: Cli, tmp_path: Path) -> None:
+    root = tmp_path / "two\nlines"
+    root.mkdir()
+    (root / "Procfile").write_text("web: sleep 60\n")
+    cli("run", "true", cwd=root)
+    done = cli("ls", "--all", cwd=tmp_path)
+    [line] = done.stdout.splitlines()
+    assert line.startswith('"two\\nlines"\tmain\t')
+
+
 def test_ls_shows_all_stacks_from_any_folder(
     cli: Cli, roots: list[Path], up: "StartUp", pool: Pool, tmp_path: Path
 ) -> None:

@@ -108,6 +108,15 @@ def test_paths_are_linked_if_git_ignores_the_link(shop: Shop) -> None:
     assert (shop.linked / "node_modules/a").read_text() == "1"
 
 
+def test_what_is_linked_is_not_copied_too(shop: Shop) -> None:
+    shop.define("worktree: {copy: ['*'], link: [node_modules/]}\n")
+    write(shop.main, {"node_modules/x/index.js": "x", "a.local": "a"})
+    shop.add_worktree()
+    shop.setup()
+    assert (shop.linked / "node_modules").readlink() == shop.main / "node_modules"
+    assert shop.files() == {"a.local"}
+
+
 def test_what_a_killed_copy_left_goes_and_never_stops_a_removal(shop: Shop) -> None:
     shop.define("worktree: {copy: ['*.local'], link: [secret]}\n")
     write(shop.main, {"a.local": "a", "secret/key": "k"})

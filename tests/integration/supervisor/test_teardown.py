@@ -117,6 +117,9 @@ def test_nothing_runs_while_the_worktree_exists(
 ) -> None:
     stack = detached_at(linked)
     stack.up()
+    refused = stack("teardown", status=1).stderr
+    assert "may use what teardown removes (PW0951)" in refused
+    assert "hint: portweave down stops it first" in refused
     stack.down()
     moved = linked.with_name("moved")
     git("worktree", "move", linked, moved, cwd=project)
