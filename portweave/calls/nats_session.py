@@ -259,7 +259,6 @@ class NatsSession:
                     connect_timeout=CONNECT_S,  # type: ignore[arg-type]
                     pending_size=-1,
                     ping_interval=3600,
-                    skip_subject_validation=True,
                     error_cb=self._keep_problem(problems),
                     closed_cb=self._closed,
                     **options,

@@ -183,7 +183,9 @@ def test_a_cancelled_call_ends_its_handler(server: NatsServer) -> None:
         end(process)
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+@pytest.mark.parametrize(
+    "how", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.slow)]
+)
 def test_a_member_that_dies_or_stands_still_fails_its_calls(
     server: NatsServer, how: signal.Signals
 ) -> None:
