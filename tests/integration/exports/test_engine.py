@@ -105,7 +105,7 @@ def engine(image: Path, tmp_path: Path, pytestconfig: pytest.Config) -> Iterator
     run_root = tempfile.mkdtemp(prefix="podman-")
     made = Engine(tmp_path / "engine", run_root, tools)
     built = made.run(made.podman, "build", "-t", "local/try:1", image, cwd=tmp_path)
-    words = ("run", "--rm", "--init", "local/try:1", "touch", "/x")
+    words = ("run", "--rm", "--init", "--network=none", "local/try:1", "touch", "/x")
     tried = made.run(made.podman, *words, cwd=tmp_path)
     if built.returncode or tried.returncode:
         shutil.rmtree(run_root, ignore_errors=True)
