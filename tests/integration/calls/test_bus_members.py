@@ -1,6 +1,7 @@
 """Processes that join a bus directly: they know PORTWEAVE_HUB, and have no hub."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -16,10 +17,12 @@ import trio
 from portweave import cluster
 from portweave.cluster import Connection, Request
 from tests.support.nats_servers import NatsServer
+from tests.support.ports import reserve_ports
 
 # A member for tests that kill it.
 SERVICE = """
 import asyncio
+import contextlib
 from portweave import cluster
 
 async def main():
@@ -393,3 +396,56 @@ def test_garbage_on_the_subjects_of_a_member_harms_nobody(server: NatsServer) ->
             await raw.close()
 
     asyncio.run(main())
+
+
+@pytest.mark.slow
+def test_a_partitioned_bus_fails_open_calls_and_heals(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first_port, relay_port, second_port = (reserve_ports(1).start for _ in range(3))
+    cluster_of = "cluster {{ name: c, listen: 127.0.0.1:{}, no_advertise: true{} }}"
+    first = NatsServer(tmp_path, cluster_of.format(first_port, ""))
+    route = f", routes: [nats://127.0.0.1:{relay_port}]"
+    second = NatsServer(tmp_path, cluster_of.format(second_port, route))
+    writers: list[asyncio.StreamWriter] = []
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Pass the bytes of one connection between the servers on."""
+        other_reader, other_writer = await asyncio.open_connection("127.0.0.1", first_port)
+        writers.extend((writer, other_writer))
+
+        async def copy(source: asyncio.StreamReader, to: asyncio.StreamWriter) -> None:
+            with contextlib.suppress(OSError):
+                while data := await source.read(65536):
+                    to.write(data)
+            to.close()
+
+        await asyncio.gather(copy(reader, other_writer), copy(other_reader, writer))
+
+    async def main() -> None:
+        relay = await asyncio.start_server(pass_on, "127.0.0.1", relay_port)
+        use(first, monkeypatch)
+        async with asyncio.timeout(25), cluster.connect() as web:
+            use(second, monkeypatch)
+            async with cluster.connect(name="users") as users:
+                serve(users)
+                await reached(web, "users/echo")
+                call = asyncio.create_task(web.request("users/sleep", 60))
+                await web.request("users/echo", 1)
+                relay.close()
+                for writer in writers:
+                    writer.close()
+                began_s = time.monotonic()
+                with pytest.raises(cluster.PeerDied, match="nothing was heard"):
+                    await call
+                assert time.monotonic() - began_s < 5
+                with pytest.raises(cluster.ConnectionNotFound):
+                    await web.request("users/echo", 1)
+                relay = await asyncio.start_server(pass_on, "127.0.0.1", relay_port)
+                await reached(web, "users/echo")
+            relay.close()
+            for writer in writers:
+                writer.close()
+
+    with first.running(), second.running():
+        asyncio.run(main())
