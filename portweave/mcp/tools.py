@@ -181,7 +181,9 @@ class _Job:
         first, *rest = str(error.get("message", "")).split("\n")
         more = "\n".join([f"{error.get('code')}: {first}", *hints, *rest])
         told = error_answer(replace(self._form, budget_bytes=_ERROR_BYTES), self._folder, error)
-        shown = {name: told.data[name] for name in ("error", "hints") if name in told.data}
+        shown: dict[str, object] = {
+            name: told.data[name] for name in ("error", "hints") if name in told.data
+        }
         left = self._form.budget_bytes - _ERROR_BYTES
         answer = stack_answer(replace(self._form, budget_bytes=left), stack, chosen, note, more)
         return Answer(answer.text, {**answer.data, **shown}, is_error=True)
