@@ -116,7 +116,7 @@ class _Chooser:
 
     def _build(self, unit: Unit) -> _Build | None:
         language = dockerfiles.language_of(words_of(unit.argv))
-        folder = unit.folder
+        folder: str = unit.folder
         while True:
             recipe = dockerfiles.stack_in(_names_in(folder), language)
             if recipe is not None or folder in (self._stack.root, "/"):
@@ -131,6 +131,10 @@ class _Chooser:
             label = self._label(folder)
             if any(other == folder for other, _ in self._builds):
                 label = f"{label}-{recipe.language}".lstrip("-")
+            # `a/b` and `a-b` are one label.
+            taken = {build.label for build in self._builds.values()}
+            while label in taken:
+                label += "-2"
             self._builds[key] = _Build(label, folder, recipe)
         return self._builds[key]
 

@@ -42,10 +42,9 @@ def pod_template(unit: Unit, plan: Plan) -> Manifest:
     if needed(unit, Condition.COMPLETED):
         volumes.append(_token_volume())
     if unit.oneshot:
-        volumes += [
-            {"name": volume_name(n), "persistentVolumeClaim": {"claimName": claim_name(name, n)}}
-            for n in range(len(unit.data))
-        ]
+        for number in range(len(unit.data)):
+            claim = {"claimName": claim_name(name, number)}
+            volumes.append({"name": volume_name(number), "persistentVolumeClaim": claim})
     spec: Manifest = {
         **({"serviceAccountName": WAITER} if needed(unit, Condition.COMPLETED) else {}),
         "automountServiceAccountToken": False,

@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
+from portweave.encoding.json_text import is_list, is_object
+
 # The key under which a mapping includes another one (yaml.org/type/merge).
 MERGE = "<<"
 _ANCHOR = "variables"
@@ -48,25 +50,25 @@ def _add(lines: list[str], one: object, indent: str, head: str, shared: object) 
         shared: The dict that is written once.
     """
     deeper = f"{indent}  "
-    if isinstance(one, dict):
+    if is_object(one):
         for key, member in one.items():
             # What stands in most lines goes first.
-            if member.__class__ is str:
+            if isinstance(member, str):
                 lines.append(f"{head}{_text(key)}: {_text(member)}")
             elif member is shared and key == MERGE:
                 lines.append(f"{head}{MERGE}: *{_ANCHOR}")
-            elif not member or not isinstance(member, (dict, list)):
+            elif not member or not (is_object(member) or is_list(member)):
                 lines.append(f"{head}{_text(key)}: {_scalar(member)}")
             else:
                 mark = f" &{_ANCHOR}" if member is shared else ""
                 lines.append(f"{head}{_text(key)}:{mark}")
                 # A list may stand below its key.
-                inner = indent if isinstance(member, list) else deeper
+                inner = indent if is_list(member) else deeper
                 _add(lines, member, inner, inner, shared)
             head = indent
-    elif isinstance(one, list):
+    elif is_list(one):
         for member in one:
-            if member and isinstance(member, (dict, list)):
+            if member and (is_object(member) or is_list(member)):
                 _add(lines, member, deeper, f"{head}- ", shared)
             else:
                 lines.append(f"{head}- {_scalar(member)}")

@@ -190,7 +190,7 @@ def run(args: Args) -> int:
     if args.flag("json"):
         import json
 
-        fields = {
+        fields: dict[str, object] = {
             "schemaVersion": 1,
             "format": form,
             "files": [{"name": name, "text": text} for name, text in exported.files],

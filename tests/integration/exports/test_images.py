@@ -85,6 +85,17 @@ def test_images_are_named_known_or_built(cli: "Cli", shop: Path) -> None:
     assert "own.env" in (docker / "backend.Dockerfile.dockerignore").read_text().splitlines()
 
 
+def test_folders_with_one_label_get_two_images(cli: "Cli", project: Path) -> None:
+    services = ""
+    for number, folder in enumerate(("a/b", "a-b")):
+        (project / folder).mkdir(parents=True)
+        services += f"  s{number}: {{command: python3 x.py, workingDir: {folder}}}\n"
+    (project / "portweave.yaml").write_text(f"services:\n{services}")
+    found, _ = exported(cli, project, "--dockerfiles", "docker")
+    assert [one["image"] for one in found.values()] == ["shop-a-b", "shop-a-b-2"]
+    assert len(list((project / "docker").iterdir())) == 4
+
+
 def test_a_server_gets_the_account_of_its_url(cli: "Cli", shop: Path) -> None:
     services, _ = exported(cli, shop)
     database = services["db"]["environment"]
