@@ -280,3 +280,17 @@ def test_a_process_gets_the_values_that_json_can_hold() -> None:
     assert (beginning["key"], beginning["own"]) == ("api", {"own": [1, 2]})
     assert plan.calls.options["shared"] == 1
     assert "odd" not in plan.calls.options
+
+
+def test_a_cluster_meets_the_bus_of_the_environment() -> None:
+    routes = {"api": {"route": "math:sqrt", "exported": True}, "inner": "math:sqrt"}
+    options = Options({"routes": routes, "count": 0})
+    assert make_plan(options, {}).calls.bus is None
+    environ = {"PORTWEAVE_HUB": "nats://h", "PORTWEAVE_REALM": "team", "PORTWEAVE_PROJECT": "shop"}
+    plan = make_plan(options, environ)
+    assert plan.calls.bus is not None
+    assert (plan.calls.bus.realm, plan.calls.bus.project) == ("team", "shop")
+    assert {one.name: one.exported for one in plan.instances} == {"api": True, "inner": False}
+    options.set("routes", {"api": {"route": "math:sqrt", "exported": "yes"}})
+    with pytest.raises(ConfigError, match="exported"):
+        make_plan(options, environ)
