@@ -7,7 +7,10 @@ from portweave.exports.model import Hidden
 from portweave.supervisor.reporting.redact import HIDDEN, USERINFO, hide_literals, is_secret
 
 # An address with the port of a service is no secret, even if the service is called `auth`.
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://[^@?\s]*\$\{[^}]+\}[^@?\s]*", re.IGNORECASE)
+_ADDRESS = re.compile(
+    r"(?:[a-z][a-z0-9+.-]*://|(?:127\.0\.0\.1|localhost):)[^@?\s]*\$\{[^}]+\}[^@?\s]*",
+    re.IGNORECASE,
+)
 # `--password TEXT` in a shell command.
 _OPTION = re.compile(r"(?<!\S)(-[\w-]+)(\s+)(\S+)")
 

@@ -16,6 +16,7 @@ URL = "postgres://shop:pw@db:30001/shop"
         ("MODE", "dev", "dev", True, None),
         ("AUTH_PORT", "${auth}", "30001", True, None),
         ("AUTH_URL", "http://127.0.0.1:${auth}/v1", "http://auth:30001/v1", True, None),
+        ("AUTH_HOST", "127.0.0.1:${auth}", "auth:30001", True, None),
         ("AUTH_URL", "http://x/secret", "http://x/secret", True, Hidden("AUTH_URL")),
         ("DB", URL, URL, False, Hidden("DB")),
         (
