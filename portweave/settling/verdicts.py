@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from portweave.encoding.value import value
 from portweave.settling.learned_reactions import Told
 from portweave.settling.line_templates import template_of
-from portweave.supervisor.diagnosis.printed_error import find_errors
+from portweave.supervisor.diagnosis.printed_error import NumberedError, find_errors
 
 OK = "ok"
 NEW = "new"
@@ -17,6 +17,10 @@ _GOOD_STATES = ("ready", "completed", "stopped")
 _ENDS = ("backoff", "failed", "exited")
 _PASSING = ("unhealthy", "blocked")
 _LONGEST_MESSAGE = 300
+# A line that reports an error is shown with so many before and behind it.
+_BEFORE = 1
+_BEHIND = 2
+_TOGETHER_S = 0.3
 # Patterns of errors take long on long lines, such as those of a bundle.
 _LONGEST_LINE = 400
 # How many lines of one service are searched for errors.
@@ -141,12 +145,25 @@ def errors_in(lines: Sequence[Line], folder: str) -> tuple[FoundError, ...]:
         found[template] = FoundError(
             error.message[:_LONGEST_MESSAGE] or lines[one.begin].text.strip(),
             error.place,
-            tuple(error.excerpt) if before is None else before.lines,
+            _excerpt(lines, one) if before is None else before.lines,
             template,
             lines[one.end].at_s,
             1 if before is None else before.count + 1,
         )
     return tuple(found.values())
+
+
+def _excerpt(lines: Sequence[Line], found: NumberedError) -> tuple[str, ...]:
+    """The lines of an error; around a single one, those that were printed together with it."""
+    if found.begin != found.end:
+        return found.error.excerpt
+    at_s = lines[found.begin].at_s
+    near = lines[max(0, found.begin - _BEFORE) : found.end + _BEHIND + 1]
+    return tuple(
+        line.text.rstrip()
+        for line in near
+        if line.text.strip() and abs(line.at_s - at_s) < _TOGETHER_S
+    )
 
 
 def error_lines(lines: Sequence[str]) -> frozenset[int]:

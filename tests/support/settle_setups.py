@@ -191,6 +191,15 @@ SETUPS = (
         keys=NO_PORT,
     ),
     Setup(
+        "Vite's server",
+        "vite",
+        "vite.config.js",
+        lambda n: f"export default {{ define: {{ VERSION: {n} }} }};\n",
+        lambda n: f"export default {{ define: {{ VERSION: missing_{n} }} }};\n",
+        files={"index.html": "<h1>shop</h1>", "package.json": '{"type": "module"}'},
+        needs="npm",
+    ),
+    Setup(
         "vite build --watch",
         "vite build --watch",
         "src/app.ts",

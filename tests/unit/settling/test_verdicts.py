@@ -107,3 +107,11 @@ def test_a_build_that_ends_with_what_it_could_not_do_has_an_error() -> None:
         'Could not resolve "./x" from "src/app.ts"'
     ]
     assert errors_in(lines("Could not find a cache, made one\na\nb\nc\nd"), "") == ()
+
+
+def test_a_single_line_is_shown_with_what_was_printed_together_with_it() -> None:
+    texts = ("old", "", "failed to load config", "missing_2 is not defined", "gave up", "later")
+    times = (1.0, 5.0, 5.0, 5.1, 5.2, 5.2)
+    printed = [Line(at_s, text) for at_s, text in zip(times, texts, strict=True)]
+    (error,) = errors_in(printed, "")
+    assert error.lines == ("failed to load config", "missing_2 is not defined", "gave up")
