@@ -7,7 +7,7 @@ namespace: the worktrees of a project react alike, but each has errors of its ow
 from collections.abc import Iterable, Mapping, Sequence
 
 from portweave.encoding.json_text import is_list, is_object
-from portweave.encoding.value import field, value
+from portweave.encoding.value import field, replace, value
 
 _MOST_REACTIONS = 32
 _MOST_LINES = 48
@@ -45,6 +45,7 @@ class Learned:
             stood elsewhere in one.
         told: What was told, by namespace.
         intervals: When its last reactions began and ended, in seconds since the epoch.
+        gap_s: The longest silence within a reaction.
     """
 
     reactions_s: tuple[float, ...] = ()
@@ -52,6 +53,7 @@ class Learned:
     ends: Mapping[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     told: Mapping[str, Told] = field(default_factory=dict[str, Told])
     intervals: tuple[tuple[float, float], ...] = ()
+    gap_s: float = 0.0
 
     @property
     def end_lines(self) -> frozenset[str]:
@@ -67,7 +69,12 @@ class Learned:
 
 
 def with_reaction(
-    learned: Learned, lines: Sequence[str], changed_s: float, began_s: float, ended_s: float
+    learned: Learned,
+    lines: Sequence[str],
+    changed_s: float,
+    began_s: float,
+    ended_s: float,
+    gap_s: float = 0.0,
 ) -> Learned:
     """Learn from a reaction that is over.
 
@@ -77,6 +84,7 @@ def with_reaction(
         changed_s: When the file changed.
         began_s: When the reaction began.
         ended_s: When it ended.
+        gap_s: The longest silence between its lines.
     """
     took_s = round(max(0.0, began_s - changed_s), 3)
     ends = dict(learned.ends)
@@ -95,6 +103,7 @@ def with_reaction(
         ends,
         learned.told,
         (*learned.intervals, (round(changed_s, 3), round(ended_s, 3)))[-_MOST_INTERVALS:],
+        max(learned.gap_s, round(gap_s, 3)),
     )
 
 
@@ -105,7 +114,7 @@ def with_told(learned: Learned, namespace: str, told: Told) -> Learned:
     while len(kept) >= _MOST_NAMESPACES:
         del kept[min(kept, key=lambda name: kept[name].at_s)]
     kept[namespace] = Told(told.at_s, errors, told.broken)
-    return Learned(learned.reactions_s, learned.slowest_s, learned.ends, kept, learned.intervals)
+    return replace(learned, told=kept)
 
 
 def as_object(learned: Learned) -> dict[str, object]:
@@ -119,6 +128,7 @@ def as_object(learned: Learned) -> dict[str, object]:
             for name, one in learned.told.items()
         },
         "intervals": [list(one) for one in learned.intervals],
+        "gapS": learned.gap_s,
     }
 
 
@@ -143,6 +153,7 @@ def learned_from(found: object) -> Learned:
             for one in (intervals if is_list(intervals) else [])[-_MOST_INTERVALS:]
             if len(pair := list(_numbers(one))) == 2
         ),
+        max(0.0, *_numbers([found.get("gapS")]), 0.0),
     )
 
 

@@ -24,6 +24,9 @@ _PATIENCE_FACTOR = 1.5
 # may have been lucky.
 _ENOUGH_REACTIONS = 10
 SILENCE_S = 0.3
+# Where there were longer silences within reactions: half as much again as the longest, at most.
+LONGEST_SILENCE_S = 1.2
+_SILENCE_FACTOR = 1.5
 # After a line that has ended each build so far.
 END_SILENCE_S = 0.1
 # After a line that announces more.
@@ -68,6 +71,7 @@ class Knowledge:
         last_lines: Templates of lines that were the last of a reaction before.
         usual: Templates of lines that it prints all the time: they do not count.
         frequent: Templates of lines that it prints now and then: no reaction begins with them.
+        silence_s: How long it is silent after a reaction.
     """
 
     reloads: bool = False
@@ -76,6 +80,7 @@ class Knowledge:
     last_lines: frozenset[str] = frozenset()
     usual: frozenset[str] = frozenset()
     frequent: frozenset[str] = frozenset()
+    silence_s: float = SILENCE_S
 
 
 @value
@@ -202,13 +207,13 @@ def pending(reaction: Reaction, now_s: float) -> str:
     mends = changed_s is not None and reaction.last_s >= changed_s and not reaction.is_failing
     if reaction.state == "unhealthy" and mends and silent_s < STUCK_S:
         return "is unhealthy"
-    is_ended = reaction.last_line in knowledge.end_lines
-    if silent_s < _silence_s(reaction, is_ended=is_ended):
+    ended = is_ended(reaction)
+    if silent_s < _silence_s(reaction, ended=ended):
         return f"printed something {max(0.0, silent_s):.1f} s ago"
-    share = None if is_ended else _share(reaction)
+    share = None if ended else _share(reaction)
     if share is not None and share >= BUSY_SHARE:
         return f"uses {100 * share:.0f} % of a core"
-    if not is_ended and share is None and _has_process(reaction):
+    if not ended and share is None and _has_process(reaction):
         return "is being looked at"
     return ""
 
@@ -230,12 +235,14 @@ def pending_of(reactions: Mapping[str, Reaction], now_s: float) -> dict[str, str
     return {name: text for name, text in found.items() if text}
 
 
-def _silence_s(reaction: Reaction, *, is_ended: bool) -> float:
-    if is_ended:
+def _silence_s(reaction: Reaction, *, ended: bool) -> float:
+    if ended:
         return END_SILENCE_S
     line = reaction.last_line
     opens = line not in reaction.knowledge.last_lines and announces_more(line)
-    return OPENING_SILENCE_S if opens and reaction.began_s is not None else SILENCE_S
+    if reaction.began_s is None:
+        return SILENCE_S
+    return OPENING_SILENCE_S if opens else reaction.knowledge.silence_s
 
 
 def announces_more(line: str) -> bool:
@@ -272,6 +279,20 @@ def patience_s(reactions_s: Sequence[float], slowest_s: float) -> float:
     least_s = PATIENCE_S if len(reactions_s) < _ENOUGH_REACTIONS else SHORTEST_PATIENCE_S
     slowest_s = max(slowest_s, *reactions_s, 0.0)
     return min(LONGEST_PATIENCE_S, max(least_s, _PATIENCE_FACTOR * slowest_s))
+
+
+def silence_s(gap_s: float) -> float:
+    """How long a service is silent after a reaction.
+
+    Args:
+        gap_s: The longest silence within its reactions so far.
+    """
+    return max(SILENCE_S, min(LONGEST_SILENCE_S, _SILENCE_FACTOR * gap_s))
+
+
+def is_ended(reaction: Reaction) -> bool:
+    """Whether its last line has ended each build so far."""
+    return reaction.last_line in reaction.knowledge.end_lines
 
 
 def usual_lines(lines: Iterable[tuple[float, str]], begin_s: float) -> frozenset[str]:

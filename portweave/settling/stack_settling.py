@@ -5,6 +5,7 @@ that means is decided by pure modules: `reactions` says when it is over, `verdic
 """
 
 import time
+from itertools import pairwise
 
 from portweave.allocator.changed_files import changed_files
 from portweave.client.client import Client
@@ -22,7 +23,7 @@ from portweave.settling.learned_reactions import (
 )
 from portweave.settling.line_templates import template_of
 from portweave.settling.log_tails import LogTails
-from portweave.settling.reload_words import reloads
+from portweave.settling.service_processes import can_run, is_reloading
 from portweave.settling.settle_answer import Answer
 from portweave.settling.settle_cursor import pack_cursor
 from portweave.settling.verdicts import (
@@ -149,6 +150,7 @@ class StackSettling:
             waits = machine.pending_of(
                 {name: one.reaction for name, one in self._services.items()}, time.time()
             )
+            waits = waits or self._at_work()
             if not waits or now_s >= until_s:
                 break
             still(", ".join(f"{name} ({why})" for name, why in list(waits.items())[:_MOST_SHOWN]))
@@ -180,12 +182,15 @@ class StackSettling:
             templates = [(line.at_s, template_of(line.text)) for line in before]
             spans = (*learned.intervals, *edits)
             knowledge = machine.Knowledge(
-                one.watches or bool(learned.reactions_s) or self._is_reloading(one),
+                one.watches
+                or bool(learned.reactions_s)
+                or is_reloading(one.row.get("pid"), one.command),
                 machine.patience_s(learned.reactions_s, learned.slowest_s),
                 learned.end_lines,
                 learned.last_lines,
                 machine.usual_lines(templates, changed_s),
                 machine.frequent_lines(templates, changed_s, spans),
+                machine.silence_s(learned.gap_s),
             )
             one.reaction = machine.Reaction(knowledge, one.reaction.state)
             if self._changed and self._concerns(one):
@@ -194,16 +199,16 @@ class StackSettling:
                 one.take(machine.LinePrinted(at_s, template))
             self._feed(one, [line for line in earlier.get(name, ()) if line.at_s >= changed_s])
 
-    def _is_reloading(self, one: _Service) -> bool:
-        """Whether a process of a service is a program that reloads itself."""
-        from portweave.supervisor.processes.process_tree import descendants_now
-        from portweave.system.processes import words_of
-
-        leader = one.row.get("pid")
-        if not isinstance(leader, int):
-            return reloads(one.command.split())
-        pids = [leader, *descendants_now(leader)]
-        return any(reloads(words_of(pid)) for pid in pids) or reloads(one.command.split())
+    def _at_work(self) -> dict[str, str]:
+        """Services of which a process could run now, by name."""
+        return {
+            name: "is at work"
+            for name, one in self._services.items()
+            if one.reaction.knowledge.reloads
+            and one.reaction.changed_s is not None
+            and not machine.is_ended(one.reaction)
+            and can_run(one.row.get("pid"))
+        }
 
     def _concerns(self, one: _Service) -> bool:
         """Whether the newest changed file is in a folder of a service."""
@@ -380,11 +385,17 @@ class StackSettling:
         learned, reaction = one.learned, one.reaction
         began_s, changed_s = reaction.began_s, reaction.changed_s
         if not outcome.waits and began_s is not None and changed_s is not None:
-            usual = reaction.knowledge.usual
-            lines = [template_of(line.text) for line in one.lines if line.at_s >= changed_s]
-            lines = [line for line in lines if line and line not in usual]
+            left_out = reaction.knowledge.usual | reaction.knowledge.frequent | {""}
+            printed = [
+                (line.at_s, template)
+                for line in one.lines
+                if line.at_s >= changed_s and (template := template_of(line.text)) not in left_out
+            ]
+            times = [at_s for at_s, _ in printed]
+            gap_s = max((b - a for a, b in pairwise(times)), default=0.0)
             if began_s - changed_s <= machine.LONGEST_PATIENCE_S:
-                learned = with_reaction(learned, lines, changed_s, began_s, reaction.last_s)
+                lines = [template for _, template in printed]
+                learned = with_reaction(learned, lines, changed_s, began_s, reaction.last_s, gap_s)
         told = told_by(verdict, outcome, one.told, now_s)
         learned = with_told(learned, self._record.namespace, told)
         self._files.write(one.service, one.command, learned)

@@ -51,7 +51,8 @@ def test_what_is_learned_stays_small() -> None:
 
 
 def test_it_reads_back_what_it_writes() -> None:
-    learned = with_reaction(Learned(), ["a", "b"], 1.0, 1.25, 2.0)
+    learned = with_reaction(Learned(), ["a", "b"], 1.0, 1.25, 2.0, 0.5)
+    assert with_reaction(learned, [], 1.0, 1.25, 2.0, 0.2).gap_s == 0.5
     learned = with_told(learned, "main", Told(3.0, ("x",), "broken"))
     assert learned_from(as_object(learned)) == learned
 

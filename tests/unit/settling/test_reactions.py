@@ -17,6 +17,7 @@ from portweave.settling.reactions import (
     patience_s,
     pending,
     pending_of,
+    silence_s,
     usual_lines,
 )
 
@@ -51,6 +52,13 @@ CASES = [
     ),
     pytest.param(
         RELOADS, (FileChanged(1.0), LinePrinted(1.2, "x")), 1.55, "", id="silent-for-0.3-s"
+    ),
+    pytest.param(
+        Knowledge(reloads=True, silence_s=0.6),
+        (FileChanged(1.0), LinePrinted(1.2, "x")),
+        1.7,
+        "printed something 0.5 s ago",
+        id="it-has-been-silent-for-longer-within-a-reaction",
     ),
     pytest.param(
         RELOADS,
@@ -210,6 +218,12 @@ def test_patience_is_the_slowest_reaction_and_half_as_much_again(
     reactions_s: tuple[float, ...], slowest_s: float, patience: float
 ) -> None:
     assert patience_s(reactions_s, slowest_s) == patience
+
+
+def test_silence_is_the_longest_within_a_reaction_and_half_as_much_again() -> None:
+    assert [silence_s(gap_s) for gap_s in (0.0, 0.1, 0.4, 5.0)] == [
+        *(0.3, 0.3, pytest.approx(0.6), 1.2)
+    ]
 
 
 def test_a_line_of_each_second_is_usual_and_one_of_a_build_is_not() -> None:
