@@ -35,6 +35,15 @@ def changed_files(folder: str, since_s: float) -> list[tuple[float, str]]:
     return sorted(found, reverse=True)
 
 
+def topmost(folders: Iterable[str]) -> list[str]:
+    """The folders that lie in no other one of them."""
+    found: list[str] = []
+    for folder in sorted(set(folders)):
+        if not any(folder.startswith(f"{other.rstrip('/')}/") for other in found):
+            found.append(folder)
+    return found
+
+
 def _changed_s(folder: str, name: str) -> float:
     path = f"{folder}/{name}"
     try:

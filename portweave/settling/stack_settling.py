@@ -7,7 +7,7 @@ that means is decided by pure modules: `reactions` says when it is over, `verdic
 import time
 from itertools import pairwise
 
-from portweave.allocator.changed_files import changed_files
+from portweave.allocator.changed_files import changed_files, topmost
 from portweave.client.client import Client
 from portweave.client.verb_queries import instance_of, rows_of
 from portweave.encoding.json_text import is_list, is_object
@@ -15,12 +15,7 @@ from portweave.encoding.timestamps import parse
 from portweave.encoding.value import replace
 from portweave.settling import reactions as machine
 from portweave.settling.learned_files import LearnedFiles
-from portweave.settling.learned_reactions import (
-    Learned,
-    Told,
-    with_reaction,
-    with_told,
-)
+from portweave.settling.learned_reactions import Learned, Told, with_reaction, with_told
 from portweave.settling.line_templates import template_of
 from portweave.settling.log_tails import LogTails
 from portweave.settling.service_processes import can_run, is_reloading
@@ -223,7 +218,7 @@ class StackSettling:
             since_s = max(self._since_s, self._began_s - 24 * 3600)
         began_s = time.monotonic()
         found: dict[str, float] = {}
-        for folder in _topmost({one.folder for one in self._services.values() if one.folder}):
+        for folder in topmost({one.folder for one in self._services.values() if one.folder}):
             for at_s, name in changed_files(folder, since_s):
                 found[f"{folder}/{name}"] = at_s
         took_s = time.monotonic() - began_s
@@ -399,12 +394,3 @@ class StackSettling:
         told = told_by(verdict, outcome, one.told, now_s)
         learned = with_told(learned, self._record.namespace, told)
         self._files.write(one.service, one.command, learned)
-
-
-def _topmost(folders: set[str]) -> list[str]:
-    """The folders that lie in no other one of them."""
-    found: list[str] = []
-    for folder in sorted(folders):
-        if not any(folder.startswith(f"{other.rstrip('/')}/") for other in found):
-            found.append(folder)
-    return found
