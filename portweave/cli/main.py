@@ -247,7 +247,9 @@ def _dispatch(words: list[str], args: Args) -> int:
     if verb == "up" and not args.flag("dry_run"):
         _run_pending(args)
     status: int = module.run(args)
-    if verb in ("down", "prune", "clean") and not args.flag("dry_run"):
+    # `prune --all` asks before it runs any itself.
+    is_asked = verb == "prune" and args.flag("all")
+    if verb in ("down", "prune", "clean") and not (is_asked or args.flag("dry_run")):
         _run_pending(args)
     return status
 

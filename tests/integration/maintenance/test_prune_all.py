@@ -100,17 +100,20 @@ def test_a_teardown_is_shown_before_it_runs(
     shop: Shop, detached_at: "Callable[[Path], Detached]", cli: "Cli", tmp_path: Path
 ) -> None:
     lost, mark = shop.add("lost"), tmp_path / "torn-down"
-    write(lost, f"{SERVICES}hooks: {{teardown: 'echo done > {mark}'}}\n")
+    write(lost, f"{SERVICES}hooks: {{teardown: 'echo done >> {mark}; exit 1'}}\n")
     stack = detached_at(lost)
     stack.up()
     stack.down()
     shop.git("worktree", "remove", "--force", lost, cwd=shop.main)
     would = cli("prune", "--all", "--dry-run", cwd=shop.main).stderr
     assert f"[portweave]   teardown of shop/{lost.name}" in would.replace(shop.main.name, "shop")
-    assert f"echo done > {mark}" in would
+    assert f"echo done >> {mark}" in would
+    # Without a consent nothing runs.
+    assert cli("prune", "--all", cwd=shop.main).returncode == 1
     assert not mark.exists()
     assert names(shop.prune("--yes")) == {"lost": ["its folder is gone"]}
-    assert mark.exists()
+    # It fails, and is not tried again by the same command.
+    assert mark.read_text() == "done\n"
 
 
 def test_a_locked_worktree_is_kept(shop: Shop) -> None:

@@ -116,7 +116,11 @@ def test_a_copy_tells_that_it_goes_on(
 ) -> None:
     told: list[str] = []
     monkeypatch.setattr("portweave.system.tree_copy.still", told.append)
-    monkeypatch.setattr("portweave.system.tree_copy._has_shared_blocks", lambda *_: False)
+
+    def shares_none(_old: int, _new: int) -> bool:
+        return False
+
+    monkeypatch.setattr("portweave.system.tree_copy._has_shared_blocks", shares_none)
     (trees[0] / "key").write_bytes(b"x" * 1_500_000)
     assert copy(trees, "key")
     assert told == ["the copy of key"] * 2
