@@ -234,6 +234,8 @@ def _as_server(unit: Unit, server: Server, image: str) -> Unit:
         settled.pop("POSTGRES_HOST_AUTH_METHOD", None)
     # The image's own process changes its user only as root.
     text = f"the image's own command is used, and its folder of data: {server.name}"
+    if any(name.endswith(("AUTH_METHOD", "PASSWORD")) for name in settled):
+        text += "; without a password it trusts every client"
     replaced = ("command", "workingDir", "watch")
     kept = [one for one in unit.remarks if one.key not in replaced or "secret" in one.text]
     return replace(

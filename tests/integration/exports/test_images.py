@@ -105,6 +105,14 @@ def test_a_server_gets_the_account_of_its_url(cli: "Cli", shop: Path) -> None:
     assert "POSTGRES_HOST_AUTH_METHOD" not in database
 
 
+def test_a_server_without_a_password_is_reported(cli: "Cli", project: Path) -> None:
+    (project / "portweave.yaml").write_text("services: {db: {command: postgres -p $PORT}}")
+    services, remarks = exported(cli, project)
+    assert services["db"]["environment"]["POSTGRES_HOST_AUTH_METHOD"] == "trust"
+    [remark] = [one for one in remarks if one["key"] == "image"]
+    assert "it trusts every client" in remark["text"]
+
+
 def test_a_dockerfile_of_the_user_is_not_replaced(cli: "Cli", shop: Path) -> None:
     words = ("export", "compose", "-o", "out", "--dockerfiles", "docker")
     (shop / "docker").mkdir()
