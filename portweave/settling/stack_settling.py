@@ -146,6 +146,9 @@ class StackSettling:
                 {name: one.reaction for name, one in self._services.items()}, time.time()
             )
             waits = waits or self._at_work()
+            if not waits and self._have_old_rows() and now_s < until_s:
+                self._next_states_s = 0.0
+                continue
             if not waits or now_s >= until_s:
                 break
             still(", ".join(f"{name} ({why})" for name, why in list(waits.items())[:_MOST_SHOWN]))
@@ -193,6 +196,10 @@ class StackSettling:
             for at_s, template in templates[-50:]:
                 one.take(machine.LinePrinted(at_s, template))
             self._feed(one, [line for line in earlier.get(name, ()) if line.at_s >= changed_s])
+
+    def _have_old_rows(self) -> bool:
+        """Whether an event has told of a state that the last look at states did not see."""
+        return any(one.row.get("state") != one.reaction.state for one in self._services.values())
 
     def _at_work(self) -> dict[str, str]:
         """Services of which a process could run now, by name."""
