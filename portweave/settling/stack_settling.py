@@ -31,10 +31,10 @@ from portweave.settling.verdicts import (
     error_lines,
     errors_in,
     reaction_of,
+    told_after,
     verdict_of,
     without_told,
 )
-from portweave.settling.verdicts import told_after as told_by
 from portweave.system.still_waiting import still
 
 TYPE_CHECKING = False  # `typing` costs as much as the work
@@ -332,7 +332,7 @@ class StackSettling:
     def _outcome(self, one: _Service, begin_s: float, waits: str) -> Outcome:
         reaction = one.reaction
         changed_s = reaction.changed_s
-        reacted = reaction.began_s is not None and changed_s is not None
+        reacted = None not in (reaction.began_s, changed_s)
         lines = [line for line in one.lines if line.at_s >= begin_s]
         if reacted and changed_s is not None:
             # What an earlier edit has broken, and a later one has mended, is no news.
@@ -398,6 +398,6 @@ class StackSettling:
             if began_s - changed_s <= machine.LONGEST_PATIENCE_S:
                 lines = [template for _, template in printed]
                 learned = with_reaction(learned, lines, changed_s, began_s, reaction.last_s, gap_s)
-        told = told_by(verdict, outcome, one.told, now_s)
+        told = told_after(verdict, outcome, one.told, now_s)
         learned = with_told(learned, self._record.namespace, told)
         self._files.write(one.service, one.command, learned)
