@@ -129,7 +129,9 @@ class StackSettling:
         """
         until_s = self._began_s + timeout_s
         self._look_at_files(self._began_s)
-        begin_s = self._from_s = self._begin_s()
+        begin_s = self._changed[0][0] if self._changed else self._began_s
+        # From then on something is new.
+        begin_s = self._from_s = self._since_s or begin_s
         self._know(begin_s)
         while True:
             now_s = time.time()
@@ -154,12 +156,6 @@ class StackSettling:
             still(", ".join(f"{name} ({why})" for name, why in list(waits.items())[:_MOST_SHOWN]))
             self._events.has_news(_TICK_S)
         return self._answer(begin_s, waits)
-
-    def _begin_s(self) -> float:
-        """From when on something is new."""
-        if self._since_s is not None:
-            return self._since_s
-        return self._changed[0][0] if self._changed else self._began_s
 
     def _rows(self) -> "list[dict[str, object]]":
         answer = self._client.call("/supervisor/ps")
