@@ -182,7 +182,19 @@ _DOSSIER = _object(
 ERROR = _object(error={**_object({"hint": TEXT}, code=TEXT, message=TEXT), **_map(_ANY)})
 
 # Of each verb: its answers. A verb with options may have several.
+_PIECES = _answer(
+    changes=_list(
+        _object(
+            path=TEXT,
+            piece=TEXT,
+            state=_of("missing", "current", "older", "edited", "foreign"),
+            text=TEXT,
+        )
+    ),
+    diff=TEXT,
+)
 _ANSWERS: dict[str, tuple[Schema, ...]] = {
+    "agents": (_PIECES,),
     "ask": (_answer(values=_list(_ANY)),),
     "check": (
         _answer(
@@ -263,6 +275,7 @@ _ANSWERS: dict[str, tuple[Schema, ...]] = {
             nodes=_list(TEXT), edges=_list(_object({"condition": TEXT, "from": TEXT}, to=TEXT))
         ),
     ),
+    "integrate": (_PIECES,),
     "keep": (_answer(_LIFETIME),),
     "kill": (_ROWS,),
     "lease": (

@@ -66,28 +66,32 @@ def act(args: "Args", files: ProjectFiles, pieces: "Sequence[Piece]", *, shows: 
     given = [f"--{name}" for name in ("print", "write", "remove", "check") if args.flag(name)]
     if len(given) > 1:
         raise UsageError(f"{given[0]} and {given[1]} are mutually exclusive")
-    if args.flag("check"):
+    difference = ""
+    if shows or args.flag("check"):
         changes = files.check(pieces)
     elif args.flag("remove"):
         changes = files.drop(pieces)
     else:
         changes = files.put(pieces)
     if shows:
-        sys.stdout.write(files.difference())
+        files.put(pieces)
+        difference = files.difference()
     elif not args.flag("check"):
         files.write()
-    _tell(args, changes, shows=shows)
+    _tell(args, changes, difference, shows=shows)
     is_due = any(change.state in (MISSING, OLDER) for change in changes)
     return 1 if args.flag("check") and is_due else 0
 
 
-def _tell(args: "Args", changes: "Sequence[Change]", *, shows: bool) -> None:
+def _tell(args: "Args", changes: "Sequence[Change]", difference: str, *, shows: bool) -> None:
     if args.flag("json"):
         from portweave.encoding.json_text import pretty
 
-        data = {"schemaVersion": 1, "changes": [one.as_json() for one in changes]}
+        rows = [one.as_json() for one in changes]
+        data = {"schemaVersion": 1, "changes": rows, "diff": difference}
         sys.stdout.write(pretty(data) + "\n")
         return
+    sys.stdout.write(difference)
     for change in changes:
         # The difference above shows what would be written.
         if not shows or change.state not in (MISSING, OLDER):

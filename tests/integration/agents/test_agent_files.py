@@ -128,3 +128,15 @@ def test_the_hook_of_git_is_written_only_where_none_is(
     done = cli("integrate", "git", "--write", cwd=root)
     assert "git's hooks come from core.hooksPath, .husky" in done.stderr
     assert "is no git worktree" in cli("integrate", "git", "--write", cwd=tmp_path).stderr
+
+
+def test_json_has_states_and_the_difference(repo: Repo, cli: "Cli") -> None:
+    (root,) = repo()
+    found = json.loads(cli("integrate", "cursor", "--json", cwd=root).stdout)
+    assert found["changes"] == [
+        {
+            "path": ".cursor/worktrees.json", "piece": "setup-worktree", "state": "missing",
+            "text": "is missing",
+        }
+    ]  # fmt: skip
+    assert '+  "setup-worktree": ["portweave setup"]' in found["diff"]

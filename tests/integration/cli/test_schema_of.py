@@ -35,6 +35,8 @@ ASKED = (
     (("env",), 0),
     (("env", "web"), 0),
     (("env", "web", "--explain"), 0),
+    (("agents", "init", "--check"), 1),
+    (("integrate", "claude"), 0),
     (("check",), 0),
     (("doctor",), None),
     (("graph",), 0),
