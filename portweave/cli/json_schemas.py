@@ -82,6 +82,7 @@ _OUTCOME = _object(
     crashes=_WHOLE,
     cause=_or_null(_CAUSE),
     lastLines=_list(TEXT),
+    stackStops=TEXT,
 )
 _OUTCOMES = _answer(services=_list(_OUTCOME))
 _LIFETIME: dict[str, Schema] = {
