@@ -33,6 +33,8 @@ class Setup:
         files: The other files.
         needs: `npm`, `python` or nothing: what has to be installed.
         keys: Further keys of the service.
+        replaces: Whether an edit puts a new file in place of the old one. Vite reads its
+            configuration so soon that it may find a file that is being written empty.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Setup:
     files: Mapping[str, str] = field(default_factory=dict[str, str])
     needs: str = ""
     keys: Mapping[str, object] = field(default_factory=dict[str, object])
+    replaces: bool = False
 
     def write(self, root: Path) -> None:
         """Write the project into a folder, at version 0."""
@@ -57,10 +60,15 @@ class Setup:
         (root / "portweave.config.json").write_text(json.dumps(definition))
 
     def edit(self, root: Path, text: str) -> None:
-        """Replace the edited file as editors do, by one write."""
+        """Edit the file as editors do: by one write, or by a new file in its place."""
         path = root / self.edited
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        if self.replaces:
+            new = path.with_name(f".{path.name}.tmp")
+            new.write_text(text)
+            new.replace(path)
+        else:
+            path.write_text(text)
 
 
 def _py(number: int) -> str:
@@ -198,6 +206,7 @@ SETUPS = (
         lambda n: f"export default {{ define: {{ VERSION: missing_{n} }} }};\n",
         files={"index.html": "<h1>shop</h1>", "package.json": '{"type": "module"}'},
         needs="npm",
+        replaces=True,
     ),
     Setup(
         "vite build --watch",
