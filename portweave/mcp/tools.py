@@ -13,10 +13,9 @@ from portweave.errors import (
     UnknownServiceError,
     UsageError,
 )
+from portweave.mcp.answer_form import Answer, Form
 from portweave.mcp.chosen_worktree import choose_folder
 from portweave.mcp.tool_answers import (
-    Answer,
-    Form,
     acted_answer,
     error_answer,
     exec_answer,

@@ -6,11 +6,9 @@ from typing import Any
 
 import pytest
 
+from portweave.mcp.answer_form import Answer, Form
 from portweave.mcp.tool_answers import (
-    Answer,
-    Form,
     acted_answer,
-    cut,
     error_answer,
     exec_answer,
     logs_answer,
@@ -218,8 +216,3 @@ def test_settle_leaves_out_services_without_news() -> None:
 )
 def test_settle_tells_what_is_still_wrong(row: dict[str, object], line: str) -> None:
     assert settle_answer(FORM, "/w", settled(**row)).text.split("\n")[2:] == [line]
-
-
-def test_a_text_is_cut_between_characters() -> None:
-    assert cut("abc") == "abc"
-    assert cut("ä" * 9, 10) == "äää…"
