@@ -692,9 +692,9 @@ def _import_bus() -> None:
     from portweave.supervisor.calls import bus_port
 
     with contextlib.suppress(ImportError):
-        import nats.aio.client
+        from nats.aio import client
 
-        del nats
+        del client
     del bus_port
 
 

@@ -82,8 +82,15 @@ def test_macos_tells_by_kqueue(monkeypatch: pytest.MonkeyPatch, spawned: Spawn) 
     process = spawned(SLEEP)
     reading, writing = os.pipe()
     asked: list[object] = []
+
+    def control(events: object, most: int) -> None:
+        asked.append((events, most))
+
+    def kevent(*fields: object) -> tuple[object, ...]:
+        return fields
+
     queue = SimpleNamespace(
-        control=lambda events, most: asked.append((events, most)),
+        control=control,
         fileno=lambda: reading,
         close=lambda: os.close(reading),
     )
@@ -91,7 +98,7 @@ def test_macos_tells_by_kqueue(monkeypatch: pytest.MonkeyPatch, spawned: Spawn) 
     for name, number in names.items():
         monkeypatch.setattr(select, name, number, raising=False)
     monkeypatch.setattr(select, "kqueue", lambda: queue, raising=False)
-    monkeypatch.setattr(select, "kevent", lambda *fields: fields, raising=False)
+    monkeypatch.setattr(select, "kevent", kevent, raising=False)
     monkeypatch.setattr(sys, "platform", "darwin")
 
     async def main() -> None:
