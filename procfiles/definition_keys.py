@@ -1,4 +1,4 @@
-"""Pure. The table of all keys of a service, as the JSON schema and the README show it."""
+"""Pure. The table of all keys of a service, as the JSON schema and the documents show it."""
 
 from portweave.procfiles import life_keys, npm_keys, start_keys
 from portweave.procfiles.fields import names

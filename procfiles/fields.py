@@ -2,7 +2,7 @@
 
 Each table of keys lies beside the functions that read them: `shape.ROOT`, `npm_keys`, `start_keys`,
 `ready_keys`, `life_keys`. To add a key, write a row, its reader, and an attribute in `model`; then
-run `make readme`.
+run `make documents`.
 """
 
 import posixpath
@@ -39,7 +39,7 @@ class Key:
         name: In camelCase; portweave also accepts snake_case.
         read: Reads the value into a `Shape`, a `Draft` or a `Ready`.
         schema: What JSON Schema says of the value; None for a reserved key, which has no row.
-        meaning: One or more sentences in Markdown, for the schema and the README.
+        meaning: One or more sentences in Markdown, for the schema and the documents.
     """
 
     __slots__ = ("meaning", "name", "read", "schema")

@@ -4,9 +4,9 @@
 which is imported when one of its classes is asked for: each class costs time, and most commands
 need none. `portweave.cli.main` alone turns an error into text and an exit status.
 
-The first paragraph of a docstring is what the code means. `What to do:` is the way out. The README
-has both; `make readme` writes them there. The codes PW0101 to PW0802 of npm portweave keep their
-meanings and texts. A code is never used for two things.
+The first paragraph of a docstring is what the code means. `What to do:` is the way out. The table
+in `docs/errors.md` has both; `make documents` writes it. The codes PW0101 to PW0802 of npm
+portweave keep their meanings and texts. A code is never used for two things.
 """
 
 TYPE_CHECKING = False

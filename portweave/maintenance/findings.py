@@ -20,7 +20,7 @@ Severity = Literal["error", "warning", "note"]
 _ERROR_CODES = frozenset(
     ("PW0301", "PW0302", "PW0303", "PW0305", "PW0306", "PW0505", "PW1111", "PW1215"),
 )
-# Code -> what it means, and what to do. The README's table is written from here.
+# Code -> what it means, and what to do. The table in `docs/errors.md` is written from here.
 CODES = {
     "PW0210": (
         "There is no git.",

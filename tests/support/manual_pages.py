@@ -1,4 +1,4 @@
-"""The manual pages, which `make readme` writes into `man/` from the help of the commands.
+"""The manual pages, which `make documents` writes into `man/` from the help of the commands.
 
 The wheel puts them into `share/man`. Their language is that of man(7).
 """

@@ -8,7 +8,7 @@ import pytest
 
 from portweave import errors
 from portweave.errors import LONGEST_MESSAGE, PortweaveError
-from tests.support.readme_tables import error_classes, meaning_and_remedy
+from tests.support.document_tables import error_classes, meaning_and_remedy
 from tests.support.repository import REPOSITORY
 
 PACKAGE = REPOSITORY / "portweave/errors"

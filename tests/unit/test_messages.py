@@ -1,4 +1,4 @@
-"""The style of texts that users read: error messages, hints, help, tables of the README."""
+"""The style of texts that users read: error messages, hints, help, tables of the documents."""
 
 import ast
 import inspect
@@ -12,7 +12,7 @@ import pytest
 from portweave.arguments.args import Option
 from portweave.arguments.global_options import GLOBAL_OPTIONS, VERBS
 from portweave.errors import PortweaveError
-from tests.support.readme_tables import error_classes, error_table, key_table
+from tests.support.document_tables import error_classes, error_table, key_table
 from tests.unit.test_layout import MODULES
 
 FORBIDDEN = re.compile(
@@ -126,6 +126,6 @@ def test_the_help_of_a_verb_has_plain_words_and_short_sentences(verb: str) -> No
     assert [fault for text in texts for fault in faults(text)] == []
 
 
-def test_the_tables_of_the_readme_have_plain_words_and_short_sentences() -> None:
+def test_the_tables_of_the_documents_have_plain_words_and_short_sentences() -> None:
     cells = [cell for row in (*error_table(), *key_table()) for cell in row.split(" | ")]
     assert [fault for cell in cells for fault in faults(cell)] == []

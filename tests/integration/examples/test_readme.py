@@ -1,4 +1,4 @@
-"""The README agrees with the code."""
+"""The README and the reference documents agree with the code."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from portweave.arguments.global_options import VERBS
-from tests.support.readme_tables import error_classes, with_tables
+from tests.support.document_tables import TABLES, error_classes, with_table
+from tests.support.manual_pages import FOLDER, manual_pages
 from tests.support.repository import REPOSITORY
 
 if TYPE_CHECKING:
@@ -16,8 +17,19 @@ if TYPE_CHECKING:
 README = (REPOSITORY / "README.md").read_text()
 
 
-def test_its_tables_are_those_of_the_code() -> None:
-    assert with_tables(README) == README, "make readme"
+def test_the_tables_of_the_documents_are_those_of_the_code() -> None:
+    for name, document, write in TABLES:
+        text = document.read_text()
+        assert with_table(text, name, write()) == text, "make documents"
+
+
+def test_the_manual_pages_are_those_of_the_commands() -> None:
+    found = {path.name: path.read_text() for path in FOLDER.iterdir()}
+    assert found == manual_pages(), "make documents"
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.encode()) <= 8_000
 
 
 def test_every_code_is_raised_in_a_test() -> None:
@@ -31,7 +43,8 @@ def test_every_code_is_raised_in_a_test() -> None:
 
 
 def test_the_command_table_has_every_command() -> None:
-    rows = re.findall(r"^\| `([a-z]+)[^`]*` \|", README, re.MULTILINE)
+    commands = (REPOSITORY / "docs/commands.md").read_text()
+    rows = re.findall(r"^\| `([a-z]+)[^`]*` \|", commands, re.MULTILINE)
     assert set(VERBS) <= set(rows)
 
 

@@ -8,7 +8,7 @@ import pytest
 from portweave.arguments.global_options import GLOBAL_OPTIONS, VERBS
 from portweave.cli.error_texts import ErrorText, all_texts, nearest_code
 from portweave.maintenance.findings import CODES
-from tests.support.readme_tables import error_classes
+from tests.support.document_tables import error_classes
 from tests.unit.test_messages import faults
 
 TEXTS = all_texts()

@@ -1,4 +1,4 @@
-"""The README's tables that `make readme` writes from the code."""
+"""The tables of the documents that `make documents` writes from the code."""
 
 import inspect
 from collections import defaultdict
@@ -8,9 +8,10 @@ from portweave import errors
 from portweave.errors import PortweaveError
 from portweave.maintenance.findings import CODES
 from portweave.procfiles.definition_keys import SERVICE
+from tests.support.manual_pages import write_manual_pages
 from tests.support.repository import REPOSITORY
 
-README = REPOSITORY / "README.md"
+DOCUMENTS = REPOSITORY / "docs"
 
 
 def error_classes() -> Iterator[type[PortweaveError]]:
@@ -68,18 +69,29 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return [f"| {lines[0]} |", "|" + "---|" * len(head), *(f"| {line} |" for line in lines[1:])]
 
 
-TABLES = {"errors": error_table, "keys": key_table}
+# Each table, the document that has it, and what writes it.
+TABLES = (
+    ("errors", DOCUMENTS / "errors.md", error_table),
+    ("keys", DOCUMENTS / "definition-files.md", key_table),
+)
 
 
-def with_tables(text: str) -> str:
-    """Return the text of the README with new tables."""
-    for name, write in TABLES.items():
-        # A table is between its mark and the next empty line.
-        before, mark, after = text.partition(f"<!-- table: {name} -->\n")
-        assert mark, name
-        text = before + mark + "\n".join(write()) + after[after.index("\n\n") :]
-    return text
+def with_table(text: str, name: str, lines: Sequence[str]) -> str:
+    """Return the text of a document with a new table.
+
+    Args:
+        text: The text.
+        name: The name in the mark before the table.
+        lines: The table.
+    """
+    # A table is between its mark and the next empty line.
+    before, mark, after = text.partition(f"<!-- table: {name} -->\n")
+    assert mark, name
+    _, gap, rest = after.partition("\n\n")
+    return before + mark + "\n".join(lines) + (gap + rest or "\n")
 
 
 if __name__ == "__main__":
-    README.write_text(with_tables(README.read_text()))
+    for name, document, write in TABLES:
+        document.write_text(with_table(document.read_text(), name, write()))
+    write_manual_pages()
