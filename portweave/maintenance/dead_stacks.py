@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from portweave.supervisor.processes.process_tree import ProcessInfo
 
 # A process that is killed with much memory takes a while to disappear.
-_DYING_S = 0.5
+_DYING_S = 1.0
 _PAUSE_S = 0.02
 
 
@@ -25,8 +25,28 @@ def finish_dead_stacks(environ: "Mapping[str, str]") -> list[str]:
     folder = f"{state_dir(environ)}/stacks"
     from portweave.supervisor.registry.stack_records import stack_keys
 
+    for key in stack_keys(folder, held=True):
+        _await_killed(folder, key)
     told = [_finish(folder, key) for key in stack_keys(folder, held=False)]
     return [line for line in told if line]
+
+
+def _await_killed(folder: str, key: str) -> None:
+    """Wait a moment for the end of a stack's processes that SIGKILL has reached.
+
+    They hold the lock until the kernel has removed them. On a busy machine that takes a while.
+    """
+    from time import monotonic, sleep
+
+    from portweave.supervisor.registry.stack_records import is_alive, is_held, read_record
+    from portweave.system.processes import is_being_killed
+
+    record = read_record(folder, key)
+    if record is None or (is_alive(record) and not is_being_killed(record.pid)):
+        return
+    until_s = monotonic() + _DYING_S
+    while is_held(folder, key) and monotonic() < until_s:
+        sleep(_PAUSE_S)
 
 
 def finish_dying_stacks(environ: "Mapping[str, str]") -> list[str]:

@@ -8,6 +8,9 @@ if TYPE_CHECKING:
 
 HAS_PROC = os.path.exists("/proc/self/stat")
 
+# Signal n is bit n - 1 of a mask.
+_SIGKILL_BIT = 1 << (9 - 1)
+
 
 def started_at(pid: int) -> str | None:
     """When a process began, in units of the system; None if there is no such process.
@@ -29,6 +32,23 @@ def started_at(pid: int) -> str | None:
         return str(psutil.Process(pid).create_time())
     except psutil.Error:
         return None
+
+
+def is_being_killed(pid: int) -> bool:
+    """Whether SIGKILL waits for a process, which ends as soon as it runs: proc(5), status.
+
+    False where the system does not tell.
+    """
+    return HAS_PROC and has_pending_kill(read_bytes(f"/proc/{pid}/status"))
+
+
+def has_pending_kill(status: bytes) -> bool:
+    """Whether SIGKILL is pending for a process or its first thread, by its status in proc(5)."""
+    for line in status.split(b"\n"):
+        name, _, mask = line.partition(b":\t")
+        if name in (b"SigPnd", b"ShdPnd") and int(mask, 16) & _SIGKILL_BIT:
+            return True
+    return False
 
 
 def age_s(start: str) -> float:
