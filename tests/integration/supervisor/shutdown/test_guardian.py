@@ -291,7 +291,8 @@ def test_an_idle_stack_costs_next_to_nothing(
     project: Path, up: "StartUp", command: str, wakes_per_s: float
 ) -> None:
     (project / "Procfile").write_text("".join(f"s{n}: {command}\n" for n in range(20)))
-    stack = up(project)
+    # An interpreter of its own: a forked one has the modules of all commands.
+    stack = up(project, env={"PYTHONHASHSEED": "0"})
     stack.wait_for("all ready in")
     both = [psutil.Process(stack.process.pid), supervisor_of(stack)]
     # Until then it looks for orphans and late listeners, and opens its own log.
