@@ -21,6 +21,7 @@ def files_of(root: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_agents_learn_of_portweave_and_forget_it(repo: Repo, cli: "Cli") -> None:
     (root,) = repo()
     (root / "CLAUDE.md").write_text("# Ours\n")

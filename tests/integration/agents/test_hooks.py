@@ -126,6 +126,7 @@ def test_the_end_of_a_session_leaves_a_stack_that_ran_before(
     assert not detached.record()
 
 
+@pytest.mark.slow
 def test_a_hook_never_fails(
     project: Path, cli: "Cli", run_hook: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:

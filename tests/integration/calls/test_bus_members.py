@@ -234,6 +234,7 @@ def test_a_server_that_was_killed_is_joined_again(server: NatsServer) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.slow
 def test_a_server_that_stands_still_is_noticed(server: NatsServer) -> None:
     async def main() -> None:
         async with cluster.connect() as web, cluster.connect(name="users") as users:
@@ -343,6 +344,7 @@ def test_programs_without_a_loop_join_and_those_on_trio_do_not(server: NatsServe
         trio.run(main)
 
 
+@pytest.mark.slow
 def test_ask_calls_over_the_bus_where_there_is_no_stack(server: NatsServer, tmp_path: Path) -> None:
     process = member("users")
 

@@ -4,12 +4,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.support.stacks import IDLE, write
 
 if TYPE_CHECKING:
     from tests.support.detached_stacks import Detached
 
 
+@pytest.mark.slow
 def test_a_wait_for_a_stopped_supervisor_ends_near_its_time_limit(
     detached: "Detached", project: Path
 ) -> None:

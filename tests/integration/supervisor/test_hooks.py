@@ -130,6 +130,7 @@ def test_a_hook_has_a_time_limit(detached: "Detached", project: Path) -> None:
     assert "setup failed: not finished after 0.3 s" in done.stderr
 
 
+@pytest.mark.slow
 def test_setup_that_was_killed_runs_again(up: "StartUp", project: Path) -> None:
     write(
         project,
@@ -151,6 +152,7 @@ def test_setup_that_was_killed_runs_again(up: "StartUp", project: Path) -> None:
     assert again.stop() == 130
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_kills_the_last_hook(up: "StartUp", project: Path) -> None:
     write(project, f"services: {{web: {IDLE}}}\nhooks: {{afterDown: 'echo last; sleep 1000'}}\n")
     stack = up(project)

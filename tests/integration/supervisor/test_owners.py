@@ -100,6 +100,7 @@ def test_the_largest_stack_comes_first(stack: "Detached") -> None:
     stack.down()
 
 
+@pytest.mark.slow
 def test_the_reason_of_an_end_is_kept(stack: "Detached") -> None:
     stack.up()
     assert row(stack, "--all")["endedBecause"] is None

@@ -50,7 +50,9 @@ def remove(root: Path, git: "Git", project: Path, how: str) -> None:
             shutil.rmtree(root.parent)
 
 
-@pytest.mark.parametrize("how", ["git", "rm", pytest.param("moved", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "how", ["git", *(pytest.param(how, marks=pytest.mark.slow) for how in ("rm", "moved"))]
+)
 def test_a_stack_ends_with_its_worktree(
     detached_at: "Callable[[Path], Detached]",
     cli: "Cli",
@@ -84,6 +86,7 @@ def test_a_stack_in_the_foreground_ends_with_its_worktree(
     assert f"the folder {linked} was removed; the stack stops" in stack.said
 
 
+@pytest.mark.slow
 def test_a_new_worktree_in_its_place_is_another_one(
     detached_at: "Callable[[Path], Detached]", git: "Git", project: Path, linked: Path
 ) -> None:

@@ -55,7 +55,7 @@ def kept(home: Path) -> list[Path]:
     return list((home / "state/portweave/worktrees").glob("*/teardown.json"))
 
 
-@pytest.mark.parametrize("how", ["git", "rm"])
+@pytest.mark.parametrize("how", ["git", pytest.param("rm", marks=pytest.mark.slow)])
 def test_a_stack_runs_the_teardown_of_its_removed_worktree(
     detached_at: "Callable[[Path], Detached]",
     git: "Git",

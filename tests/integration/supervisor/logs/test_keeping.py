@@ -57,6 +57,7 @@ def test_after_portweave_was_killed_the_log_has_all_that_was_read(
     assert log.read_text() == kept + "again\n"
 
 
+@pytest.mark.slow
 def test_logs_that_git_clean_removed_come_back_hidden_from_git(
     repo: Callable[[int], list[Path]],
     git: "Git",
