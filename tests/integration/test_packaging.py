@@ -46,7 +46,10 @@ def contents(wheel: Path) -> dict[str, bytes]:
 def test_a_wheel_holds_one_package(wheel: Path) -> None:
     names = list(contents(wheel))
     tops = {name.partition("/")[0] for name in names}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"portweave"}
+    assert {top for top in tops if not top.endswith((".dist-info", ".data"))} == {"portweave"}
+    pages = [name for name in names if ".data/" in name]
+    assert pages
+    assert all("/share/man/man1/portweave" in name for name in pages)
     assert "portweave/supervisor/stack.py" in names
     assert "portweave/allocator/ports/assign.py" in names
     assert "portweave/procfiles/load.py" in names
