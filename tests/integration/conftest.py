@@ -131,10 +131,13 @@ def project(tmp_path: Path) -> Path:
 def terminal(cli: "Cli") -> Iterator[StartTerminal]:
     """Start `portweave up` on a terminal."""
     started: list[Terminal] = []
+    detached: list[Path] = []
 
     def start(root: Path, *args: str, **env: str) -> Terminal:
         one = Terminal([*cli.argv, "up", *args], root, cli.env({"TERM": "xterm", **env}))
         started.append(one)
+        if "--detach" in args:
+            detached.append(root)
         return one
 
     yield start
@@ -146,6 +149,9 @@ def terminal(cli: "Cli") -> Iterator[StartTerminal]:
         one.process.kill()
         one.process.wait()
         os.close(one.master)
+    for root in detached:
+        # The supervisor is not a child of this process, and outlives a failed `up`.
+        assert cli("down", cwd=root).returncode == 0
 
 
 @pytest.fixture
